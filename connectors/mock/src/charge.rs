@@ -1,0 +1,202 @@
+//! Charges and refunds as the gateway writes them, and what they mean to us.
+
+use interlock_connector::types::{
+    Accepted, ActionNeeded, Approval, CustomerAction, DeclineCode, Failure, Method, Money, Outcome, Pairs, Redirect,
+    RetryAdvice,
+};
+use interlock_connector::{DeclineTable, Host};
+use serde::Deserialize;
+
+/// The name under which the charge's id is kept between operations.
+pub const CHARGE: &str = "charge";
+/// The name under which a refund's id is kept.
+const REFUND: &str = "refund";
+
+/// The gateway's words for declines. Only where another gateway may see it differently does it pay to ask one.
+const DECLINES: DeclineTable = DeclineTable(&[
+    ("authentication_failed", DeclineCode::AuthenticationFailed, RetryAdvice::Never),
+    ("customer_declined", DeclineCode::CustomerCancelled, RetryAdvice::Never),
+    ("do_not_honor", DeclineCode::DoNotHonor, RetryAdvice::Never),
+    ("expired_card", DeclineCode::ExpiredCard, RetryAdvice::Never),
+    ("incorrect_number", DeclineCode::IncorrectNumber, RetryAdvice::Never),
+    ("insufficient_funds", DeclineCode::InsufficientFunds, RetryAdvice::OtherGateway),
+]);
+
+/// A charge. Amounts in minor units; `captured` and `refunded` are cumulative.
+#[derive(Deserialize)]
+pub struct Charge {
+    pub id: String,
+    /// The operation that the reply speaks of.
+    pub reference: String,
+    pub amount: u64,
+    pub captured: u64,
+    pub refunded: u64,
+    pub currency: String,
+    pub status: Status,
+    pub decline: Option<Declined>,
+    pub action: Option<Action>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Authorized,
+    Captured,
+    Pending,
+    RequiresAction,
+    Declined,
+    Cancelled,
+}
+
+#[derive(Deserialize)]
+pub struct Declined {
+    code: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+pub struct Action {
+    #[serde(rename = "type")]
+    kind: ActionKind,
+    url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ActionKind {
+    Redirect,
+    OpenApp,
+}
+
+/// A refund. It names no currency: it is the charge's.
+#[derive(Deserialize)]
+pub struct Refund {
+    pub id: String,
+    pub charge: String,
+    pub reference: String,
+    pub amount: u64,
+    pub status: RefundStatus,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundStatus {
+    Succeeded,
+    Pending,
+    Declined,
+}
+
+impl Charge {
+    /// What it says of the operation that made it.
+    pub fn outcome(self, host: &mut dyn Host) -> Result<Outcome, Failure> {
+        Ok(match self.status {
+            Status::Authorized => Outcome::Authorized(self.approval(|charge| charge.amount)),
+            Status::Captured => Outcome::Captured(self.approval(|charge| charge.captured)),
+            Status::Cancelled => Outcome::Cancelled(self.released()),
+            Status::Pending => Outcome::Pending(self.accepted()),
+            Status::RequiresAction => Outcome::ActionRequired(self.action()?),
+            Status::Declined => self.declined(host),
+        })
+    }
+
+    /// What it says of a capture of `asked` minor units. The gateway tells the sum of all captures: where that is less
+    /// than what was asked for, it is the most that this one can have taken.
+    pub fn captured(self, asked: u64) -> Outcome {
+        Outcome::Captured(self.approval(|charge| asked.min(charge.captured)))
+    }
+
+    /// What was called off: whatever had not been captured.
+    pub fn released(self) -> Approval {
+        self.approval(|charge| charge.amount.saturating_sub(charge.captured))
+    }
+
+    fn approval(self, minor_units: impl FnOnce(&Self) -> u64) -> Approval {
+        let amount = Money { minor_units: minor_units(&self), currency: self.currency.clone() };
+        let total = |minor_units| Money { minor_units, currency: self.currency.clone() };
+        Approval {
+            amount,
+            captured_total: Some(total(self.captured)),
+            refunded_total: Some(total(self.refunded)),
+            references: references(&[(CHARGE, &self.id)]),
+            gateway_reference: self.id,
+            network_reference: None,
+            authorization_code: None,
+            capture_before: None,
+            extra: Vec::new(),
+        }
+    }
+
+    fn accepted(self) -> Accepted {
+        let references = references(&[(CHARGE, &self.id)]);
+        Accepted { gateway_reference: Some(self.id), references }
+    }
+
+    fn action(self) -> Result<ActionNeeded, Failure> {
+        let action = self.action.ok_or_else(|| Failure::new("the charge requires an action and names none"))?;
+        let actions = match action.kind {
+            ActionKind::Redirect => {
+                vec![CustomerAction::Redirect(Redirect { url: action.url, method: Method::Get, fields: Vec::new() })]
+            }
+            // On the phone itself the link opens the app; elsewhere the customer scans it.
+            ActionKind::OpenApp => {
+                vec![CustomerAction::OpenApp(action.url.clone()), CustomerAction::DisplayQr(action.url)]
+            }
+        };
+        let references = references(&[(CHARGE, &self.id)]);
+        Ok(ActionNeeded { gateway_reference: Some(self.id), references, actions, expires_at: None })
+    }
+
+    fn declined(self, host: &mut dyn Host) -> Outcome {
+        let references = references(&[(CHARGE, &self.id)]);
+        let (word, message) = self.decline.map(|decline| (decline.code, decline.message)).unwrap_or_default();
+        let mut decline = DECLINES.decline(&word, message, host);
+        decline.gateway_reference = Some(self.id);
+        decline.references = references;
+        Outcome::Declined(decline)
+    }
+}
+
+impl Refund {
+    /// What it says of the refund that made it. `currency` is the charge's.
+    pub fn outcome(self, currency: &str, host: &mut dyn Host) -> Outcome {
+        match self.status {
+            RefundStatus::Pending => Outcome::Pending(self.accepted()),
+            RefundStatus::Declined => self.declined(host),
+            RefundStatus::Succeeded => Outcome::Refunded(Approval {
+                amount: Money { minor_units: self.amount, currency: currency.to_owned() },
+                captured_total: None,
+                refunded_total: None,
+                references: self.references(),
+                gateway_reference: self.id,
+                network_reference: None,
+                authorization_code: None,
+                capture_before: None,
+                extra: Vec::new(),
+            }),
+        }
+    }
+
+    /// That the gateway has it, without saying what became of it.
+    pub fn accepted(self) -> Accepted {
+        let references = self.references();
+        Accepted { gateway_reference: Some(self.id), references }
+    }
+
+    /// The gateway gives refunds no reasons.
+    pub fn declined(self, host: &mut dyn Host) -> Outcome {
+        const TABLE: DeclineTable = DeclineTable(&[("refund_declined", DeclineCode::Other, RetryAdvice::Never)]);
+        let references = self.references();
+        let mut decline = TABLE.decline("refund_declined", "The gateway declined the refund.".to_owned(), host);
+        decline.gateway_reference = Some(self.id);
+        decline.references = references;
+        Outcome::Declined(decline)
+    }
+
+    fn references(&self) -> Pairs {
+        references(&[(CHARGE, &self.charge), (REFUND, &self.id)])
+    }
+}
+
+fn references(pairs: &[(&str, &String)]) -> Pairs {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())).collect()
+}

@@ -1,0 +1,105 @@
+//! What the gateway tells of its own accord, signed.
+
+use interlock_connector::Host;
+use interlock_connector::types::{
+    Context, Delivery, Event, EventKind, Failure, Inbound, Mac, OperationKind, Outcome, Pairs,
+};
+use interlock_connector::webhook::{acknowledged, from_hex};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::charge::{Charge, Refund, RefundStatus, Status};
+
+/// How far a signature's time may lie from ours.
+const TOLERANCE_S: u64 = 300;
+
+/// What all events have.
+#[derive(Deserialize)]
+struct Head {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    /// Unix time in seconds.
+    created: u64,
+}
+
+#[derive(Deserialize)]
+struct About<T> {
+    data: T,
+}
+
+/// Reads a delivery. One that is unsigned, stale, forged or unreadable is refused as a whole.
+pub fn receive(ctx: &Context, inbound: &Inbound, host: &mut dyn Host) -> Result<Delivery, Failure> {
+    let proof = proof(ctx, inbound, host)?;
+    let head: Head = read(&inbound.body)?;
+    let (references, told) = match head.kind.as_str() {
+        "charge.updated" => charge_updated(read::<About<Charge>>(&inbound.body)?.data, host)?,
+        "refund.updated" => refund_updated(read::<About<Refund>>(&inbound.body)?.data, host),
+        // Worth keeping, and nothing that we asked for.
+        _ => (None, Told { kind: EventKind::Notice(head.kind), decides: true }),
+    };
+    let (operation_id, gateway_reference) = references.unzip();
+    let event = Event {
+        id: head.id,
+        occurred_at: head.created.checked_mul(1000),
+        operation_id,
+        gateway_reference,
+        references: Pairs::new(),
+        kind: told.kind,
+        proof: told.decides.then_some(proof),
+    };
+    Ok(Delivery { events: vec![event], acknowledgement: acknowledged() })
+}
+
+/// What an event says, and whether that is all there is to know. Where it is not, it goes without its proof, and the
+/// host asks the gateway instead of believing half a story.
+struct Told {
+    kind: EventKind,
+    decides: bool,
+}
+
+/// Our operation's id and the gateway's.
+type Names = Option<(String, String)>;
+
+fn charge_updated(charge: Charge, host: &mut dyn Host) -> Result<(Names, Told), Failure> {
+    let names = Some((charge.reference.clone(), charge.id.clone()));
+    let kind = if charge.status == Status::Cancelled { OperationKind::Cancel } else { OperationKind::Authorize };
+    // A charge tells the sum of its captures. Below the charge's amount there was more than one step, and which part
+    // of it is this operation's, the event does not say.
+    let decides = charge.status != Status::Captured || charge.captured == charge.amount;
+    Ok((names, Told { kind: EventKind::Outcome((kind, charge.outcome(host)?)), decides }))
+}
+
+fn refund_updated(refund: Refund, host: &mut dyn Host) -> (Names, Told) {
+    let names = Some((refund.reference.clone(), refund.id.clone()));
+    // A refund names no currency, so the event alone does not say what was given back.
+    let (outcome, decides) = match refund.status {
+        RefundStatus::Declined => (refund.declined(host), true),
+        RefundStatus::Pending => (Outcome::Pending(refund.accepted()), true),
+        RefundStatus::Succeeded => (Outcome::Pending(refund.accepted()), false),
+    };
+    (names, Told { kind: EventKind::Outcome((OperationKind::Refund, outcome)), decides })
+}
+
+/// Checks `Mock-Signature: t=<unix>,v1=<hex HMAC-SHA256 of "<t>.<body>">`.
+fn proof(ctx: &Context, inbound: &Inbound, host: &mut dyn Host) -> Result<u32, Failure> {
+    let header = inbound.header("mock-signature").ok_or_else(|| Failure::new("the webhook is not signed"))?;
+    let part = |name: &str| header.split(',').find_map(|part| part.trim().strip_prefix(name));
+    let (Some(time), Some(signature)) = (part("t="), part("v1=").and_then(from_hex)) else {
+        return Err(Failure::new("the webhook's signature cannot be read"));
+    };
+    let seconds: u64 = time.parse().map_err(|_| Failure::new("the webhook's signature has no time"))?;
+    if !ctx.is_recent(seconds, TOLERANCE_S) {
+        return Err(Failure::new("the webhook's signature is not of these minutes"));
+    }
+    let mut signed = Vec::with_capacity(time.len() + 1 + inbound.body.len());
+    signed.extend_from_slice(time.as_bytes());
+    signed.push(b'.');
+    signed.extend_from_slice(&inbound.body);
+    host.verify(Mac::HmacSha256, "webhook_secret", &signed, &signature)
+        .ok_or_else(|| Failure::new("the webhook's signature does not fit"))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|_| Failure::new("the webhook's body cannot be read"))
+}

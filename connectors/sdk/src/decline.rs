@@ -1,0 +1,79 @@
+//! From a gateway's words for a decline to ours.
+
+use crate::connector::Host;
+use crate::types::{Decline, DeclineCode, Level, Pairs, RetryAdvice};
+
+/// A gateway's decline codes: its word, what it means, and what may be tried next.
+///
+/// ```
+/// use interlock_connector::DeclineTable;
+/// use interlock_connector::types::{DeclineCode, RetryAdvice};
+///
+/// const DECLINES: DeclineTable = DeclineTable(&[
+///     ("card_expired", DeclineCode::ExpiredCard, RetryAdvice::Never),
+///     ("try_again_later", DeclineCode::GatewayError, RetryAdvice::SameGatewayLater),
+/// ]);
+/// assert_eq!(DECLINES.find("card_expired"), Some((DeclineCode::ExpiredCard, RetryAdvice::Never)));
+/// ```
+pub struct DeclineTable(pub &'static [(&'static str, DeclineCode, RetryAdvice)]);
+
+impl DeclineTable {
+    /// What the word means; none where the table does not have it.
+    #[must_use]
+    pub fn find(&self, word: &str) -> Option<(DeclineCode, RetryAdvice)> {
+        self.0.iter().find(|(known, ..)| *known == word).map(|(_, code, advice)| (*code, *advice))
+    }
+
+    /// The decline of that word. One that the table does not have is `other` with the advice `never` (nobody knows
+    /// what a repetition would do), and a line in the log asks for it to be added.
+    pub fn decline(&self, word: &str, message: String, host: &mut dyn Host) -> Decline {
+        let (code, advice) = self.find(word).unwrap_or_else(|| {
+            host.log(Level::Warn, &["the decline code ", word, " is in no table"].concat());
+            (DeclineCode::Other, RetryAdvice::Never)
+        });
+        Decline {
+            code,
+            gateway_code: word.to_owned(),
+            message,
+            advice,
+            gateway_reference: None,
+            references: Pairs::new(),
+            reopenable_for_seconds: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Mac, Request, Response};
+
+    struct Listening(Vec<String>);
+
+    impl Host for Listening {
+        fn exchange(&mut self, _: &Request) -> Response {
+            Response { status: 200, headers: Vec::new(), body: Vec::new() }
+        }
+
+        fn verify(&mut self, _: Mac, _: &str, _: &[u8], _: &[u8]) -> Option<u32> {
+            None
+        }
+
+        fn log(&mut self, _: Level, message: &str) {
+            self.0.push(message.to_owned());
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_told_and_never_retried() {
+        let table = DeclineTable(&[("broke", DeclineCode::InsufficientFunds, RetryAdvice::OtherGateway)]);
+        let mut host = Listening(Vec::new());
+        let known = table.decline("broke", String::new(), &mut host);
+        assert_eq!((known.code, known.advice), (DeclineCode::InsufficientFunds, RetryAdvice::OtherGateway));
+        assert!(host.0.is_empty());
+        let unknown = table.decline("new_word", "No.".to_owned(), &mut host);
+        assert_eq!((unknown.code, unknown.advice), (DeclineCode::Other, RetryAdvice::Never));
+        assert_eq!((unknown.gateway_code.as_str(), unknown.message.as_str()), ("new_word", "No."));
+        assert_eq!(host.0, ["the decline code new_word is in no table"]);
+    }
+}

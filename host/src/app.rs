@@ -1,0 +1,157 @@
+//! Everything that a handler or a worker may use, built once at the start.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::PrometheusHandle;
+use moka::sync::Cache;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::{
+    clock::{Clock, Ids},
+    config::Config,
+    connector::{Engine, EngineConfig, Registry},
+    flow::route::Accounts,
+    store, telemetry,
+    vault::{MasterKey, Vault},
+    wire::{Wire, WireConfig},
+};
+
+/// A statement that takes longer is cancelled by the server: nothing we ask for does.
+const STATEMENT_TIMEOUT_MS: u32 = 10_000;
+/// How long a statement waits for a row that another transaction holds.
+const LOCK_TIMEOUT_MS: u32 = 5_000;
+/// How long a request waits for a connection of the pool before it is answered 503.
+const POOL_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// Keys that the hint about repeats remembers; 100,000 of them take about 10 MB.
+const SEEN_KEYS_MAX: u64 = 100_000;
+
+/// Operations of other hosts that this one carries on at once: each may hold a gateway's connection for its time-out.
+const RESOLVING_MAX: usize = 128;
+
+/// How long this host may believe that an operation is its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    /// On the clock that runs through suspension ([`Clock::boot`]).
+    pub ends: Duration,
+}
+
+/// One process's everything. All hosts are equal: nothing in here is needed by another one.
+pub struct App {
+    pub config: Config,
+    pub pool: PgPool,
+    pub vault: Vault,
+    pub wire: Wire,
+    pub engine: Engine,
+    pub registry: Registry,
+    pub accounts: Accounts,
+    /// Idempotency keys that this host has seen lately, hashed: a hint that a request is a repeat, nothing more.
+    pub seen_keys: Cache<u64, ()>,
+    pub clock: Clock,
+    pub ids: Ids,
+    /// Who this process is in `work.owner`; drawn at each start.
+    pub host_id: Uuid,
+    /// How many taken-over operations this host may carry on at once.
+    pub resolving: Arc<Semaphore>,
+    /// Work that goes on when its request is gone; draining waits for it.
+    pub tasks: TaskTracker,
+    /// Set when the process is to end: no new work is taken.
+    pub stop: CancellationToken,
+    pub metrics: PrometheusHandle,
+}
+
+impl App {
+    /// Connects, migrates, and builds the engine. Fails with what to do about it.
+    pub async fn start(config: Config) -> anyhow::Result<Arc<Self>> {
+        let metrics = telemetry::metrics()?;
+        let clock = Clock::real();
+        let pool = connect(&config).await?;
+        migrate(&pool).await?;
+        {
+            let mut conn = pool.acquire().await?;
+            store::outbox::ensure_partitions(&mut conn, clock.now().date_naive()).await?;
+        }
+        let vault = Vault::new(
+            MasterKey::new(*config.master_key.expose()),
+            config.retired_master_keys.iter().map(|key| MasterKey::new(*key.expose())).collect(),
+        );
+        let engine = Engine::new(EngineConfig {
+            threads: config.engine_threads,
+            cache_dir: Some(config.cache_dir.clone()),
+            ..EngineConfig::new(*vault.image_key())
+        })
+        .context("the engine for connectors could not be built")?;
+        let wire = Wire::new(WireConfig::new(config.allow_private_networks))
+            .context("outbound HTTP could not be set up")?;
+        Ok(Arc::new(Self {
+            pool,
+            vault,
+            wire,
+            engine,
+            registry: Registry::default(),
+            accounts: Accounts::default(),
+            seen_keys: Cache::new(SEEN_KEYS_MAX),
+            clock,
+            ids: Ids::default(),
+            host_id: Uuid::new_v4(),
+            resolving: Arc::new(Semaphore::new(RESOLVING_MAX)),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            metrics,
+            config,
+        }))
+    }
+
+    /// A lease that is about to be written, as this host's own clock sees it. Read before the statement that writes it,
+    /// so that it never ends later here than in the database.
+    pub fn new_lease(&self) -> Lease {
+        Lease { ends: self.clock.boot() + self.config.lease }
+    }
+
+    /// Deadline of one gateway exchange. A lease that is set shorter than the time-out bounds it too, with room for commit
+    /// 1 before it: whoever sends must own the operation until the reply is here.
+    pub fn exchange_timeout(&self) -> Duration {
+        let Config { gateway_timeout, lease, .. } = self.config;
+        if lease > gateway_timeout { gateway_timeout } else { lease * 3 / 4 }
+    }
+
+    /// Milliseconds for which this host owns an operation that it works on.
+    pub fn lease_ms(&self) -> i64 {
+        i64::try_from(self.config.lease.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+async fn connect(config: &Config) -> anyhow::Result<PgPool> {
+    let options: PgConnectOptions =
+        config.database_url.parse().context("DATABASE_URL is not a Postgres URL (postgres://user:password@host/database)")?;
+    let options = options.application_name("interlock").options([
+        ("statement_timeout", STATEMENT_TIMEOUT_MS.to_string()),
+        ("lock_timeout", LOCK_TIMEOUT_MS.to_string()),
+        ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT_MS.to_string()),
+        // A plan for the parameters at hand is never better than the generic one for our statements by primary key,
+        // and planning a commit's statement costs more than running it.
+        ("plan_cache_mode", "force_generic_plan".to_owned()),
+        ("jit", "off".to_owned()),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(config.database_connections_max)
+        .acquire_timeout(POOL_WAIT_MAX)
+        // A dead connection is found by its first statement, which is answered 503 and finds the pool healed; asking
+        // before each use would be a round trip more for every payment.
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .context("Postgres at DATABASE_URL is out of reach; is it running, and may this user connect?")
+}
+
+/// Applies what is missing. Hosts that start together wait for each other (sqlx takes a lock for it).
+pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
+    store::MIGRATOR.run(pool).await.context("the database's schema could not be brought up to date")
+}

@@ -1,0 +1,10 @@
+//! What should happen. Pure: no waiting, no clock, no chance, no I/O, no serialisation, no SQL.
+//!
+//! Everything here is a function of its arguments, so that the rules about money can be read on one screen and
+//! tested by walking every case.
+
+pub mod id;
+pub mod money;
+pub mod payment;
+pub mod resolution;
+pub mod schedule;

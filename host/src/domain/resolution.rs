@@ -1,0 +1,119 @@
+//! How an unknown outcome may be found out: which of the ways that a connector declares are open just now.
+//!
+//! A resend is the sharpest of them: it may charge. It is open only while the gateway is certain to know the key, only
+//! where the very same bytes can be sent, and never without a card code that the first one had.
+
+use std::time::Duration;
+
+/// Head-room between a resend and the end of the gateway's memory for keys: clocks differ, requests queue.
+pub const RESEND_MARGIN: Duration = Duration::from_secs(300);
+
+/// One way to learn what became of an operation, in the order that the connector declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The same bytes under the same key; the gateway remembers keys this long.
+    Resend { window: Duration },
+    /// Ask, by the gateway's own reference.
+    GetByReference,
+    /// Ask, by our operation id. "Never received" counts only this long after the operation can no longer be under way.
+    FindByOperationId { settle: Duration },
+    /// The gateway tells by itself; nothing to do but wait.
+    AwaitWebhook,
+    /// Call it off under our id. Not used for what may have succeeded in the customer's eyes: see `flow/resolve.rs`.
+    CancelByOperationId,
+}
+
+/// What is known about the operation when a way is chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation {
+    /// Since commit 1, by the database's clock.
+    pub age: Duration,
+    /// Deadline of one gateway exchange.
+    pub gateway_timeout: Duration,
+    /// The exchange without a reply may be sent again, says the connector; false where there is no such exchange.
+    pub resendable: bool,
+    /// What it needs to fill its holes is still there (a card code may have been deleted).
+    pub holes_complete: bool,
+    /// An earlier outcome brought a reference of the gateway's.
+    pub has_reference: bool,
+}
+
+/// Whether `way` is open in `situation`.
+pub fn is_open(way: Way, situation: &Situation) -> bool {
+    match way {
+        Way::Resend { window } => {
+            situation.resendable
+                && situation.holes_complete
+                && situation.age + situation.gateway_timeout + RESEND_MARGIN < window
+        }
+        Way::GetByReference => situation.has_reference,
+        Way::FindByOperationId { .. } => true,
+        Way::AwaitWebhook | Way::CancelByOperationId => false,
+    }
+}
+
+/// The way to try at check number `checks`: those that are open take turns, in the order declared, so that a gateway
+/// whose write path is down is asked by its read path the next time.
+pub fn choose(ways: &[Way], situation: &Situation, checks: usize) -> Option<Way> {
+    let open: Vec<Way> = ways.iter().copied().filter(|way| is_open(*way, situation)).collect();
+    if open.is_empty() { None } else { open.get(checks % open.len()).copied() }
+}
+
+/// Whether "never received" counts as proof: said twice, the second time at least `settle` after the operation could
+/// no longer be under way.
+pub fn never_received_counts(times: usize, since_unknown: Duration, settle: Duration) -> bool {
+    times >= 2 && since_unknown >= settle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn situation() -> Situation {
+        Situation {
+            age: HOUR,
+            gateway_timeout: Duration::from_secs(30),
+            resendable: true,
+            holes_complete: true,
+            has_reference: false,
+        }
+    }
+
+    /// A resend must arrive while the gateway still knows the key: its window less time-out and margin.
+    #[test]
+    fn a_resend_ends_before_the_keys_window() {
+        let resend = Way::Resend { window: DAY };
+        assert!(is_open(resend, &situation()));
+        let late = Situation { age: DAY.checked_sub(Duration::from_secs(330)).expect("a day is longer"), ..situation() };
+        assert!(!is_open(resend, &late));
+        assert!(is_open(resend, &Situation { age: late.age.checked_sub(Duration::from_secs(1)).expect("longer"), ..late }));
+    }
+
+    #[test]
+    fn nothing_is_resent_without_its_code_or_against_the_connector() {
+        let resend = Way::Resend { window: DAY };
+        assert!(!is_open(resend, &Situation { holes_complete: false, ..situation() }));
+        assert!(!is_open(resend, &Situation { resendable: false, ..situation() }));
+    }
+
+    #[test]
+    fn open_ways_take_turns() {
+        let find = Way::FindByOperationId { settle: Duration::ZERO };
+        let ways = [Way::Resend { window: DAY }, Way::AwaitWebhook, find];
+        assert_eq!(choose(&ways, &situation(), 0), Some(Way::Resend { window: DAY }));
+        assert_eq!(choose(&ways, &situation(), 1), Some(find));
+        assert_eq!(choose(&ways, &situation(), 2), Some(Way::Resend { window: DAY }));
+        assert_eq!(choose(&[Way::AwaitWebhook], &situation(), 0), None);
+    }
+
+    #[test]
+    fn one_never_received_is_no_proof() {
+        let settle = Duration::from_secs(60);
+        assert!(!never_received_counts(1, HOUR, settle));
+        assert!(!never_received_counts(2, Duration::from_secs(59), settle));
+        assert!(never_received_counts(2, settle, settle));
+    }
+}

@@ -1,0 +1,66 @@
+//! Answers: the stored one of a key that was used, or the payment as it is.
+
+use std::sync::Arc;
+
+use super::{Answer, Call, RETRY_AFTER_IN_PROGRESS_S, Refusal};
+use crate::{
+    app::App,
+    domain::id::PaymentId,
+    store::{self, idempotency::Found, payments::Payment},
+    view::payment::PaymentView,
+};
+
+/// What a merchant gets while the outcome is not known, or not final.
+const ACCEPTED: u16 = 202;
+
+/// The payment as it is, for an outcome that is not final.
+pub fn accepted(payment: &Payment) -> Answer {
+    Answer { status: ACCEPTED, body: PaymentView::new(payment).to_bytes().into(), replayed: false }
+}
+
+/// The payment as it is, where nothing had to be done.
+pub fn unchanged(payment: &Payment) -> Answer {
+    Answer { status: 200, body: PaymentView::new(payment).to_bytes().into(), replayed: false }
+}
+
+/// What the key's record says: the stored bytes, or that a host works on it (409), or the payment as it is (202). None
+/// where the key was not used, or its answer's time is over.
+pub async fn of_key(app: &Arc<App>, call: &Call) -> Result<Option<Answer>, Refusal> {
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    match store::idempotency::find(&mut conn, call.merchant, &call.scope, &call.key).await? {
+        Some(found) if !found.expired => {
+            drop(conn);
+            of_found(app, call, found).await.map(Some)
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// As [`of_key`], for a key that could not be claimed a moment ago.
+pub async fn of_taken_key(app: &Arc<App>, call: &Call) -> Result<Answer, Refusal> {
+    match of_key(app, call).await? {
+        Some(answer) => Ok(answer),
+        // Taken a moment ago and free now: its answer's time ended in between. The client's retry claims it.
+        None => Err(in_progress()),
+    }
+}
+
+async fn of_found(app: &Arc<App>, call: &Call, found: Found) -> Result<Answer, Refusal> {
+    if found.fingerprint != call.fingerprint {
+        return Err(Refusal::KeyReused);
+    }
+    if let (Some(status), Some(body)) = (found.answer_status, found.answer_body) {
+        return Ok(Answer { status: status.unsigned_abs(), body: body.into(), replayed: true });
+    }
+    if found.driven {
+        return Err(in_progress());
+    }
+    let Some(payment) = found.payment_id else { return Err(in_progress()) };
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let payment = store::payments::get(&mut conn, call.merchant, PaymentId::from_uuid(payment)).await?;
+    payment.map(|payment| accepted(&payment)).ok_or_else(in_progress)
+}
+
+fn in_progress() -> Refusal {
+    Refusal::KeyInProgress { retry_after_s: RETRY_AFTER_IN_PROGRESS_S }
+}

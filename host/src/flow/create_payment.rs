@@ -1,0 +1,304 @@
+//! `POST /v1/payments`: create a payment, and confirm it at once where the merchant says so.
+//!
+//! A confirmed payment with one exchange costs two commits and two round trips to Postgres, three where the merchant's
+//! accounts were not read within the last second (see [`super::route`]).
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::{
+    Answer, Call, Fault, NewPayment, Refusal, answer,
+    confirm_payment::{Begun, drive_and_answer},
+    method::{self, Method},
+    prepare, route, task,
+};
+use crate::{
+    app::App,
+    connector::types::{self, Authorize},
+    domain::{
+        id::{EventId, MerchantId, PaymentId},
+        money::Money,
+        payment::{CaptureMethod, Event, State},
+    },
+    fault::{self, Point},
+    store::{
+        self,
+        begin::{AuditRows, Begin, Created, Key, OutboxRows},
+        payments::Payment,
+    },
+    view::{self, payment::PaymentView},
+};
+
+/// Creates a payment; with `confirm` also has it tried. Runs as a task of its own: a client that hangs up changes
+/// nothing.
+pub async fn create_payment(app: &Arc<App>, call: Call, new: NewPayment) -> Result<Answer, Refusal> {
+    if new.order.is_some() {
+        return Err(Refusal::Invalid(vec![Fault::new("/order", "names no order of this merchant")]));
+    }
+    // A key that this host has seen is most likely a repeat: one read answers it, without a run of the connector.
+    if app.seen_keys.contains_key(&seen(&call))
+        && let Some(answer) = answer::of_key(app, &call).await?
+    {
+        return Ok(answer);
+    }
+    let owned = Arc::clone(app);
+    task::detached(app, async move {
+        let result = if new.confirm { create_and_confirm(&owned, &call, new).await } else { create(&owned, &call, new).await };
+        owned.seen_keys.insert(seen(&call), ());
+        result
+    })
+    .await
+}
+
+/// A hint and nothing more: two keys that hash alike cost a read.
+fn seen(call: &Call) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (call.merchant, &call.scope, &call.key).hash(&mut hasher);
+    hasher.finish()
+}
+
+async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, Refusal> {
+    let NewPayment { money, capture_method, method, order: _, description, metadata, return_url, gateway_account, customer, .. } = new;
+    let method = match method {
+        Some(input) => Some(method::from_input(app, call.merchant, input).await?),
+        None => None,
+    };
+    let now = app.clock.now();
+    let mut payment = new_payment(app, call.merchant, money, capture_method, now);
+    payment.description = description;
+    payment.return_url = return_url;
+    payment.metadata = object(&metadata);
+    payment.customer = prepare::json(&customer);
+    payment.gateway_account_id = gateway_account.map(|account| account.uuid());
+    payment.payment_method = method.as_ref().map(|method| method.shown.clone());
+    payment.token_id = method.as_ref().and_then(|method| method.token_id);
+    payment.audit_sequence = 1;
+    payment.event_sequence = 1;
+
+    let shown = PaymentView::new(&payment);
+    let body = shown.to_bytes();
+    let event_id = app.ids.v7();
+    let payload = view::event::payload(EventId::from_uuid(event_id), "payment.created", now, 1, &shown);
+    let public_id = payment.id().to_string();
+    let created = Created {
+        merchant_id: payment.merchant_id,
+        payment_id: payment.payment_id,
+        public_id: &public_id,
+        key: key_of(app, call, now),
+        answer_status: status(call.final_status),
+        answer_body: &body,
+        token: method.as_ref().and_then(|method| method.sealed.as_ref()),
+        event_id,
+        event_payload: &payload,
+        now,
+    };
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    match store::begin::create(&mut conn, created, &columns(&payment)).await? {
+        store::begin::Begun::Yes => Ok(Answer { status: call.final_status, body: body.into(), replayed: false }),
+        store::begin::Begun::No => {
+            drop(conn);
+            answer::of_taken_key(app, call).await
+        }
+    }
+}
+
+async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, Refusal> {
+    fault::point(Point::BeforeFirstRun);
+    let NewPayment { money, capture_method, method, description, metadata, return_url, gateway_account, customer, .. } = new;
+    let Some(input) = method else {
+        return Err(Refusal::Invalid(vec![Fault::new("/payment_method", "is needed to confirm a payment")]));
+    };
+    let method = method::from_input(app, call.merchant, input).await?;
+    let routes = route::candidates(app, call.merchant, &method.word, money.currency(), gateway_account).await?;
+
+    let now = app.clock.now();
+    let mut payment = new_payment(app, call.merchant, money, capture_method, now);
+    let authorize = Authorize {
+        amount: types::Money { minor_units: money.minor().unsigned_abs(), currency: money.currency().code().to_owned() },
+        method: method.for_connector.clone(),
+        capture: capture(capture_method),
+        customer: customer.clone(),
+        description: description.clone(),
+        order_reference: None,
+        return_url: return_url.clone(),
+        metadata: metadata.clone(),
+        extra: Vec::new(),
+    };
+    let prepared = prepare::authorize(app, payment.id(), &authorize, routes).await?;
+
+    payment.description = description;
+    payment.return_url = return_url;
+    payment.metadata = object(&metadata);
+    payment.customer = prepare::json(&customer);
+    // Two changes, one commit: the object as it was made, and as it is while it is tried.
+    let mut outbox = OutboxRows::default();
+    payment.payment_method = Some(method.shown.clone());
+    payment.event_sequence = 1;
+    push_event(app, &mut outbox, &payment, "payment.created", now);
+    payment.status = State::Processing;
+    payment.version = 2;
+    payment.open_attempt = Some(1);
+    payment.attempt_count = 1;
+    payment.gateway_account_id = Some(prepared.account.gateway_account_id);
+    payment.token_id = method.token_id;
+    payment.audit_sequence = 2;
+    payment.event_sequence = 2;
+    push_event(app, &mut outbox, &payment, "payment.processing", now);
+    let audit = AuditRows {
+        sequence: vec![1, 2],
+        from_state: vec![None, Some(State::Created.into())],
+        to_state: vec![State::Created.into(), State::Processing.into()],
+        event: vec!["created", Event::Submitted.into()],
+        ..AuditRows::default()
+    };
+
+    fault::point(Point::BeforeCommitOne);
+    let public_id = payment.id().to_string();
+    let lease = app.new_lease();
+    let begin = Begin {
+        merchant_id: payment.merchant_id,
+        payment_id: payment.payment_id,
+        public_id: &public_id,
+        key: key_of(app, call, now),
+        token: method.sealed.as_ref(),
+        attempt: begun_attempt(app, call, &payment, &prepared, &method),
+        audit,
+        outbox,
+        now,
+    };
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let begun = store::begin::create_and_begin(&mut conn, begin, &columns(&payment)).await?;
+    drop(conn);
+    match begun {
+        store::begin::Begun::No => answer::of_taken_key(app, call).await,
+        store::begin::Begun::Yes => {
+            drive_and_answer(app, call, Begun { payment, prepared, filling: method.filling, lease }).await
+        }
+    }
+}
+
+/// A payment as it is before anything has happened to it.
+fn new_payment(app: &App, merchant: MerchantId, money: Money, capture_method: CaptureMethod, now: DateTime<Utc>) -> Payment {
+    Payment {
+        merchant_id: merchant.uuid(),
+        payment_id: PaymentId::from_uuid(app.ids.v7()).uuid(),
+        order_id: None,
+        status: State::Created,
+        amount: money.minor(),
+        currency: money.currency().code().to_owned(),
+        capture_method,
+        amount_authorized: 0,
+        amount_capturing: 0,
+        amount_captured: 0,
+        amount_refunding: 0,
+        amount_refunded: 0,
+        amount_surplus: 0,
+        open_attempt: None,
+        won_attempt: None,
+        attempt_count: 0,
+        version: 1,
+        audit_sequence: 0,
+        event_sequence: 0,
+        gateway_account_id: None,
+        token_id: None,
+        gateway_reference: None,
+        payment_method: None,
+        next_action: None,
+        last_error: None,
+        description: None,
+        return_url: None,
+        metadata: Value::Object(Map::new()),
+        customer: Value::Object(Map::new()),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+fn columns(payment: &Payment) -> store::begin::NewPayment<'_> {
+    store::begin::NewPayment {
+        order_id: payment.order_id,
+        status: payment.status.into(),
+        amount: payment.amount,
+        currency: &payment.currency,
+        capture_method: payment.capture_method,
+        gateway_account_id: payment.gateway_account_id,
+        token_id: payment.token_id,
+        payment_method: payment.payment_method.as_ref(),
+        description: payment.description.as_deref(),
+        return_url: payment.return_url.as_deref(),
+        metadata: &payment.metadata,
+        customer: &payment.customer,
+        version: payment.version,
+    }
+}
+
+/// The key's row, as commit 1 claims it.
+pub fn key_of<'a>(app: &App, call: &'a Call, now: DateTime<Utc>) -> Key<'a> {
+    Key { scope: &call.scope, key: &call.key, fingerprint: &call.fingerprint, expires_at: now + app.config.idempotency_ttl }
+}
+
+/// The attempt's rows, as commit 1 writes them.
+pub fn begun_attempt<'a>(
+    app: &App,
+    call: &Call,
+    payment: &'a Payment,
+    prepared: &'a prepare::Prepared,
+    method: &'a Method,
+) -> store::begin::Attempt<'a> {
+    store::begin::Attempt {
+        operation_id: prepared.operation_id.uuid(),
+        attempt_id: prepared.attempt_id.uuid(),
+        number: payment.attempt_count,
+        gateway_account_id: prepared.account.gateway_account_id,
+        connector: prepared.version.name(),
+        digest: prepared.version.digest(),
+        token_id: method.token_id,
+        payment_method: &method.shown,
+        amount: payment.amount,
+        currency: &payment.currency,
+        input: prepare::json(&*prepared.operation),
+        context: prepare::json(&*prepared.context),
+        has_code: method.has_code,
+        answer_status: status(call.final_status),
+        exchange: match &prepared.first {
+            prepare::First::Send(request) => Some(prepare::journaled(request)),
+            prepare::First::Done(_) | prepare::First::Broken(_) => None,
+        },
+        owner: app.host_id,
+        lease_ms: app.lease_ms(),
+    }
+}
+
+/// Adds an event with the payment as it is now.
+pub fn push_event(app: &App, outbox: &mut OutboxRows, payment: &Payment, kind: &'static str, now: DateTime<Utc>) {
+    let id = app.ids.v7();
+    let payload = view::event::payload(EventId::from_uuid(id), kind, now, payment.event_sequence, &PaymentView::new(payment));
+    outbox.id.push(id);
+    outbox.kind.push(kind);
+    outbox.sequence.push(payment.event_sequence);
+    outbox.payload.push(payload);
+}
+
+/// HTTP statuses are below 600.
+fn status(status: u16) -> i16 {
+    i16::try_from(status).expect("an HTTP status has three digits")
+}
+
+/// Metadata as the JSON object that the merchant sent.
+fn object(pairs: &[(String, String)]) -> Value {
+    Value::Object(pairs.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect())
+}
+
+/// The connector's word for it.
+pub fn capture(method: CaptureMethod) -> types::CaptureMethod {
+    match method {
+        CaptureMethod::Automatic => types::CaptureMethod::Automatic,
+        CaptureMethod::Manual => types::CaptureMethod::Manual,
+    }
+}

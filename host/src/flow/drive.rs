@@ -1,0 +1,235 @@
+//! Carries one operation as far as its gateway lets it: send, run the connector, write the next request down, send …
+//!
+//! No instance, no transaction and no thread waits for the gateway. What is sent was written down before, by the caller
+//! for the first request and here for the others. It may die at any `await`: the journal says how far it came.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::prepare::{self, journaled};
+use crate::{
+    app::{App, Lease},
+    connector::{
+        RunError, Step, Version,
+        types::{Context, Effect, Exchange, Operation, Outcome, Request, Response},
+    },
+    fault::{self, Point},
+    store::{self, finish::Reply, journal::Leased},
+    vault::Holes,
+    wire::{Outgoing, Permit, Sent},
+};
+
+/// How long a run waits before it is tried again where the engine's queue is full. The gateway has answered: there is
+/// time, and giving up would make an unknown outcome of a known one.
+const ENGINE_BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+/// An operation that is being driven by this host.
+pub struct Running {
+    /// The operation whose exchanges these are: the merchant's, or the sync that asks about it.
+    pub asking: Uuid,
+    /// The lease under which all is written: that of the operation that the merchant waits for.
+    pub leased: Leased,
+    pub lease: Lease,
+    pub gateway_account_id: Uuid,
+    pub version: Arc<Version>,
+    pub context: Arc<Context>,
+    pub operation: Arc<Operation>,
+    pub permit: Permit,
+    pub holes: Holes,
+    /// Exchanges that have their reply.
+    pub transcript: Vec<Exchange>,
+}
+
+/// What a drive came to.
+pub struct Ended {
+    pub what: What,
+    /// The last exchange's reply, or why there is none: to be written with what follows from it.
+    pub reply: Option<OwnedReply>,
+}
+
+/// What is known of the operation now.
+pub enum What {
+    Outcome(Outcome),
+    /// Nothing that moves money was sent.
+    NotSent(String),
+    /// Something was sent, and nobody knows what it did.
+    Unknown(String),
+    /// Another host owns the operation; nothing may be written for it but evidence.
+    LeaseLost,
+    /// The database is out of reach in the middle: the lease will run out, and recovery goes on from the journal.
+    Interrupted(store::Error),
+}
+
+/// A reply with what it is about, until it is written.
+pub struct OwnedReply {
+    pub operation_id: Uuid,
+    pub position: i16,
+    pub kind: &'static str,
+    pub response: Option<Response>,
+    pub detail: Option<String>,
+    pub received_at: DateTime<Utc>,
+}
+
+impl OwnedReply {
+    /// As the store writes it.
+    pub fn row(&self) -> Reply<'_> {
+        Reply {
+            operation_id: self.operation_id,
+            position: self.position,
+            kind: self.kind,
+            status: self.response.as_ref().and_then(|response| i16::try_from(response.status).ok()),
+            headers: self.response.as_ref().map(|response| prepare::json(&response.headers)),
+            body: self.response.as_ref().map(|response| response.body.as_slice()),
+            detail: self.detail.as_deref(),
+            received_at: self.received_at,
+        }
+    }
+}
+
+/// Sends `request`, which is written down as exchange number `transcript.len() + 1`, and goes on until the connector has
+/// an outcome or the wire has none.
+#[tracing::instrument(name = "drive", skip_all, fields(operation.id = %running.operation.id, connector.name = running.version.name()))]
+pub async fn drive(app: &App, running: &mut Running, mut request: Request) -> Ended {
+    loop {
+        let position = position(running);
+        let response = match send(app, running, &request).await {
+            Ok(response) => response,
+            Err((what, kind, detail)) => {
+                return Ended { what, reply: Some(reply(app, running, position, kind, None, Some(detail))) };
+            }
+        };
+        fault::point(Point::AfterReply);
+        let received = reply(app, running, position, "reply", Some(response.clone()), None);
+        running.transcript.push(Exchange { request, response });
+        let next = match run(app, running).await {
+            Ok(next) => next,
+            Err(what) => return Ended { what, reply: Some(received) },
+        };
+        if let Err(refused) = app.wire.check(&next, &running.permit) {
+            let what = What::Unknown(format!("the connector's next request was refused: {refused}"));
+            return Ended { what, reply: Some(received) };
+        }
+        if let Err(what) = write_down(app, running, Some(&received), &next).await {
+            let reply = matches!(what, What::LeaseLost).then_some(received);
+            return Ended { what, reply };
+        }
+        fault::point(Point::AfterNextExchange);
+        request = next;
+    }
+}
+
+/// Runs the connector on the transcript as it is. A further request comes back as `Ok`, everything else ends the drive.
+pub async fn run(app: &App, running: &Running) -> Result<Request, What> {
+    let transcript = Arc::new(running.transcript.clone());
+    loop {
+        let step =
+            app.engine.perform(&running.version, &running.context, &running.operation, Arc::clone(&transcript)).await;
+        return match step {
+            Ok(Step::Send(request)) => Ok(request),
+            Ok(Step::Done(outcome)) => Err(What::Outcome(outcome)),
+            Ok(Step::Failed(failure)) => Err(gave_up(running, format!("the connector made nothing of it: {}", failure.message))),
+            Err(RunError::Busy) => {
+                tokio::time::sleep(ENGINE_BUSY_PAUSE).await;
+                continue;
+            }
+            Err(error) => {
+                tracing::error!(operation.id = %running.operation.id, connector.name = running.version.name(),
+                    connector.version = running.version.version(), "the connector's run ended badly: {error}");
+                Err(gave_up(running, format!("the connector's run ended badly: {error}")))
+            }
+        };
+    }
+}
+
+/// A connector that gives up after something was sent leaves the outcome unknown; before that, nothing has happened.
+fn gave_up(running: &Running, why: String) -> What {
+    if running.transcript.is_empty() { What::NotSent(why) } else { What::Unknown(why) }
+}
+
+/// Writes down the next request, with the reply that led to it, and renews the lease.
+pub async fn write_down(
+    app: &App,
+    running: &mut Running,
+    received: Option<&OwnedReply>,
+    next: &Request,
+) -> Result<(), What> {
+    let row = received.map(OwnedReply::row);
+    let lease = app.new_lease();
+    let written = async {
+        let mut conn = app.pool.acquire().await?;
+        store::journal::next_exchange(
+            &mut conn,
+            running.leased,
+            row.as_ref(),
+            running.asking,
+            position(running),
+            &journaled(next),
+            app.lease_ms(),
+            app.clock.now(),
+        )
+        .await
+    }
+    .await;
+    match written {
+        Ok(true) => {
+            running.lease = lease;
+            Ok(())
+        }
+        Ok(false) => Err(What::LeaseLost),
+        Err(error) => Err(What::Interrupted(error)),
+    }
+}
+
+/// One exchange on the wire. What its failure means is decided here: not sent, where no byte was written and nothing
+/// before it moved money; unknown in every other case.
+async fn send(app: &App, running: &Running, request: &Request) -> Result<Response, (What, &'static str, String)> {
+    let timeout = app.exchange_timeout();
+    let ends = running.lease.ends;
+    // Read again immediately before the first byte: a host that was stopped in between must not send.
+    let may_send = || app.clock.boot() + timeout < ends;
+    let outgoing = Outgoing {
+        request,
+        permit: &running.permit,
+        holes: &running.holes,
+        account: running.gateway_account_id,
+        timeout,
+        may_send: &may_send,
+    };
+    let not_sent = |detail: String| {
+        let moved = running.transcript.iter().any(|exchange| exchange.request.effect == Effect::MovesMoney);
+        let what = if moved { What::Unknown(detail.clone()) } else { What::NotSent(detail.clone()) };
+        (what, "not_sent", detail)
+    };
+    match app.wire.send(outgoing).await {
+        Sent::Replied(response) => Ok(response),
+        Sent::NotSent { reason, detail } => Err(not_sent(format!("{}: {detail}", <&str>::from(reason)))),
+        Sent::Refused(refused) => Err(not_sent(format!("refused: {refused}"))),
+        Sent::Unknown { reason, detail, bytes_written } => {
+            let detail = format!("{} after {bytes_written} bytes: {detail}", <&str>::from(reason));
+            Err((What::Unknown(detail.clone()), "unknown", detail))
+        }
+    }
+}
+
+fn reply(
+    app: &App,
+    running: &Running,
+    position: i16,
+    kind: &'static str,
+    response: Option<Response>,
+    detail: Option<String>,
+) -> OwnedReply {
+    OwnedReply { operation_id: running.asking, position, kind, response, detail, received_at: app.clock.now() }
+}
+
+fn position(running: &Running) -> i16 {
+    i16::try_from(running.transcript.len() + 1).expect("an operation has at most 8 exchanges")
+}
+
+/// Reads what the journal keeps; a text that this program cannot read was written by a newer one.
+pub fn read<T: serde::de::DeserializeOwned>(table: &'static str, value: Value) -> Result<T, store::Error> {
+    serde_json::from_value(value).map_err(|error| store::Error::Unreadable { table, what: error.to_string() })
+}

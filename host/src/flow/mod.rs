@@ -1,0 +1,182 @@
+//! What we do for a merchant, one file per verb.
+//!
+//! A flow is the only code that holds the store, the domain, a connector and the wire at the same time. It always
+//! takes them in this order:
+//!
+//! 1. run the connector up to its first request (pure: nothing is written, nothing is sent);
+//! 2. commit 1: write down what will be sent, with the state it puts the payment in;
+//! 3. no transaction: send;
+//! 4. commit 2: write down what the gateway said and what follows from it.
+//!
+//! # Invariants
+//!
+//! - **No gateway is called inside a transaction.**
+//! - **[`advance`] alone changes a payment's state**, together with its event and its outbox row.
+//! - A flow may die after any `await`: what it committed is enough for [`crate::worker::recover`] to finish the job.
+
+pub mod advance;
+pub mod answer;
+pub mod confirm_payment;
+pub mod create_payment;
+pub mod drive;
+pub mod install_connector;
+pub mod learned;
+pub mod manage_accounts;
+pub mod manage_merchants;
+pub mod method;
+pub mod prepare;
+pub mod resolve;
+pub mod route;
+pub mod seal;
+pub mod store_token;
+pub mod task;
+
+use bytes::Bytes;
+
+use crate::{
+    connector::types::Customer,
+    domain::{
+        id::{GatewayAccountId, MerchantId, OrderId, PaymentId, TokenId},
+        money::Money,
+        payment::CaptureMethod,
+    },
+    vault::{CardEntry, Secret},
+};
+
+/// A merchant's request as idempotency sees it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub merchant: MerchantId,
+    /// Method and path: `POST /v1/payments`. A key means something within its scope alone.
+    pub scope: String,
+    pub key: String,
+    /// Keyed digest of the body by value.
+    pub fingerprint: [u8; 32],
+    /// The HTTP status of an answer whose outcome is final: 201 where something was created, else 200.
+    pub final_status: u16,
+}
+
+/// What a merchant gets: a status and the very bytes.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Bytes,
+    /// It was stored by an earlier request with the same key.
+    pub replayed: bool,
+}
+
+/// A new payment, checked field by field at the edge.
+pub struct NewPayment {
+    pub money: Money,
+    pub capture_method: CaptureMethod,
+    pub method: Option<MethodInput>,
+    pub confirm: bool,
+    pub order: Option<OrderId>,
+    pub description: Option<String>,
+    pub metadata: Vec<(String, String)>,
+    pub return_url: Option<String>,
+    pub gateway_account: Option<GatewayAccountId>,
+    pub customer: Customer,
+}
+
+/// What a confirm may bring.
+#[derive(Default)]
+pub struct Confirmation {
+    pub method: Option<MethodInput>,
+    pub order: Option<OrderId>,
+    pub return_url: Option<String>,
+    pub gateway_account: Option<GatewayAccountId>,
+    /// What the customer's browser brought back from an action.
+    pub parameters: Option<Vec<(String, String)>>,
+}
+
+/// How the customer pays, as the merchant said it. Holds secrets until they are sealed, so it has no Debug.
+pub enum MethodInput {
+    /// A card that the vault already holds.
+    Token(TokenId),
+    Card(CardEntry),
+    Upi(UpiInput),
+    Wallet {
+        provider: String,
+        /// Without it the customer is redirected.
+        token: Option<Secret>,
+    },
+    GatewayToken(Secret),
+}
+
+/// The three ways of UPI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpiInput {
+    /// The customer's virtual payment address is asked to approve.
+    Collect {
+        vpa: String,
+    },
+    Intent,
+    Qr,
+}
+
+/// One thing wrong with a body: where (RFC 6901) and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub pointer: String,
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault at `pointer`.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
+/// Why a flow did nothing. Each is one row of the table in `http/problem.rs`.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The key belongs to a request with another body.
+    #[error("this idempotency key was used with another body")]
+    KeyReused,
+    /// A live host works on the first request with this key.
+    #[error("the first request with this idempotency key is still being worked on")]
+    KeyInProgress { retry_after_s: u64 },
+    /// It does not exist, or it is another merchant's.
+    #[error("there is no such object")]
+    NotFound,
+    #[error("the payment cannot be confirmed: {why}")]
+    NotConfirmable { why: String },
+    /// Another operation of this payment is under way.
+    #[error("an operation of this payment is under way")]
+    OperationInProgress,
+    #[error("setting `{name}` names the account at the gateway and cannot be changed")]
+    SettingIsIdentity { name: String },
+    #[error("the request is not valid")]
+    Invalid(Vec<Fault>),
+    /// A component was not let in: every reason.
+    #[error("the connector was refused")]
+    ConnectorRefused(Vec<Fault>),
+    /// The database is out of reach, a pool or queue is full, or the host is draining. Nothing happened, or the retry
+    /// finds out what did.
+    #[error("not available: {what}")]
+    Unavailable { what: String, retry_after_s: u64 },
+    #[error("something went wrong on our side")]
+    Internal(#[from] anyhow::Error),
+}
+
+/// Seconds that a client is told to wait when the database is out of reach.
+pub const RETRY_AFTER_UNAVAILABLE_S: u64 = 2;
+/// Seconds that a client is told to wait for a request that a live host works on.
+pub const RETRY_AFTER_IN_PROGRESS_S: u64 = 1;
+
+impl From<crate::store::Error> for Refusal {
+    fn from(error: crate::store::Error) -> Self {
+        if error.is_transient() {
+            tracing::warn!(error = %error, cause = ?std::error::Error::source(&error).map(ToString::to_string), "the database is out of reach");
+            return Self::Unavailable { what: "the database".into(), retry_after_s: RETRY_AFTER_UNAVAILABLE_S };
+        }
+        Self::Internal(anyhow::Error::new(error))
+    }
+}
+
+/// The payment whose state the caller may watch, for `Location` headers.
+pub fn payment_location(payment: PaymentId) -> String {
+    format!("/v1/payments/{payment}")
+}

@@ -1,0 +1,163 @@
+//! The first run of an operation: everything that can be known before anything is written down.
+//!
+//! A run is pure, so it may come before commit 1. A connector that traps or asks for what it may not have has sent
+//! nothing, and the next account is tried, without a trace in the database.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Refusal, RETRY_AFTER_UNAVAILABLE_S, route::Route};
+use crate::{
+    app::App,
+    connector::{
+        RunError, Step, Version,
+        types::{Action, Authorize, Context, Operation, Outcome, Pairs, Request},
+    },
+    domain::id::{AttemptId, OperationId, PaymentId},
+    store::{begin::Exchange, gateway_accounts::GatewayAccount},
+    wire::Permit,
+};
+
+/// An operation that is ready to be written down.
+pub struct Prepared {
+    pub operation_id: OperationId,
+    pub attempt_id: AttemptId,
+    pub account: GatewayAccount,
+    pub version: Arc<Version>,
+    pub permit: Permit,
+    pub operation: Arc<Operation>,
+    pub context: Arc<Context>,
+    pub first: First,
+}
+
+/// Where the first run led.
+pub enum First {
+    /// To a request, which may go where it wants to.
+    Send(Request),
+    /// To an outcome, without asking anybody.
+    Done(Outcome),
+    /// Nowhere: nothing was sent, and this account cannot take the payment. The text is for operators.
+    Broken(String),
+}
+
+/// Runs the authorize operation for each candidate until one has something to send. The last one is returned even where
+/// it is broken: the payment is then written down as not sent.
+pub async fn authorize(
+    app: &App,
+    payment: PaymentId,
+    authorize: &Authorize,
+    routes: Vec<Route>,
+) -> Result<Prepared, Refusal> {
+    let mut last = None;
+    for route in routes {
+        let prepared = prepare(app, payment, Action::Authorize(authorize.clone()), Vec::new(), route).await?;
+        if !matches!(prepared.first, First::Broken(_)) {
+            return Ok(prepared);
+        }
+        last = Some(prepared);
+    }
+    last.ok_or_else(|| Refusal::Internal(anyhow::anyhow!("an authorize operation had no account to try")))
+}
+
+async fn prepare(
+    app: &App,
+    payment: PaymentId,
+    action: Action,
+    references: Pairs,
+    route: Route,
+) -> Result<Prepared, Refusal> {
+    let Route { account, version } = route;
+    let operation_id = OperationId::from_uuid(app.ids.v7());
+    let operation = Arc::new(Operation {
+        id: operation_id.to_string(),
+        payment_id: payment.to_string(),
+        references,
+        action,
+    });
+    let context = Arc::new(new_context(app, &account));
+    let (permit, first) = first_run(app, &version, &context, &operation).await?;
+    if let First::Broken(why) = &first {
+        tracing::warn!(
+            payment.id = %payment, gateway.account = %account.id(), connector.name = version.name(),
+            connector.version = version.version(), "the connector cannot take this payment: {why}"
+        );
+    }
+    Ok(Prepared {
+        operation_id,
+        attempt_id: AttemptId::from_uuid(app.ids.v7()),
+        account,
+        version,
+        permit,
+        operation,
+        context,
+        first,
+    })
+}
+
+/// What a run may depend on: the account's public settings, the time, a nonce. Written down with the operation.
+pub fn new_context(app: &App, account: &GatewayAccount) -> Context {
+    Context {
+        settings: account.settings_pairs(),
+        now: u64::try_from(app.clock.now().timestamp_millis()).unwrap_or(0),
+        nonce: app.ids.nonce().to_vec(),
+    }
+}
+
+/// Runs the operation up to its first request, and checks that this may be sent at all. Busy engines are the host's
+/// trouble, not the connector's: 503.
+pub async fn first_run(
+    app: &App,
+    version: &Arc<Version>,
+    context: &Arc<Context>,
+    operation: &Arc<Operation>,
+) -> Result<(Permit, First), Refusal> {
+    let permit = match Permit::new(version.descriptor(), &context.settings) {
+        Ok(permit) => permit,
+        Err(error) => return Ok((Permit { origins: Vec::new(), placements: Vec::new() }, First::Broken(error.to_string()))),
+    };
+    let first = match app.engine.perform(version, context, operation, Arc::new(Vec::new())).await {
+        Ok(Step::Send(request)) => match app.wire.check(&request, &permit) {
+            Ok(_) => First::Send(request),
+            Err(refused) => {
+                metrics::counter!("interlock_egress_refused_total", "connector" => version.name().to_owned()).increment(1);
+                First::Broken(format!("its request was refused: {refused}"))
+            }
+        },
+        Ok(Step::Done(outcome)) => First::Done(outcome),
+        Ok(Step::Failed(failure)) => First::Broken(format!("it gave up: {}", failure.message)),
+        Err(RunError::Busy) => {
+            return Err(Refusal::Unavailable {
+                what: "the engine for connectors".into(),
+                retry_after_s: RETRY_AFTER_UNAVAILABLE_S,
+            });
+        }
+        Err(error) => First::Broken(error.to_string()),
+    };
+    Ok((permit, first))
+}
+
+/// A request as the journal keeps it.
+pub fn journaled(request: &Request) -> Exchange {
+    Exchange { request: json(request), effect: request.effect, resendable: request.resendable }
+}
+
+/// The JSON form of what the journal keeps.
+pub fn json<T: serde::Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).expect("our types have string keys and finite numbers")
+}
+
+/// An operation in this process: what [`super::drive`] carries on and [`super::advance`] ends.
+#[derive(Clone)]
+pub struct Underway {
+    pub operation_id: Uuid,
+    pub attempt_number: i32,
+    pub gateway_account_id: Uuid,
+    pub token_id: Option<Uuid>,
+    /// The idempotency key that waits for an answer: scope, key, status of a final answer.
+    pub key: Option<(String, String, i16)>,
+    pub operation: Arc<Operation>,
+    pub context: Arc<Context>,
+    pub version: Arc<Version>,
+}

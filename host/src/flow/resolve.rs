@@ -1,0 +1,381 @@
+//! Finds out what became of an operation that nobody drives: its host is gone, its outcome is unknown, or its gateway
+//! has not decided. Everything it knows it reads from the journal.
+//!
+//! An exchange that is written down and has no reply counts as sent, always: between two commits nobody can know. So the
+//! payment is `pending_verification` first, and what happens then is the connector's to declare: the same bytes again
+//! under the same key, within limits, or a question. Silence never becomes a failure.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Refusal,
+    advance::{self, Subject},
+    drive::{self, Ended, Running, What, read},
+    manage_accounts, method,
+    prepare::{self, First, Underway},
+};
+use crate::{
+    app::{App, Lease},
+    connector::{
+        Version,
+        types::{Action, Context, Effect, Exchange, Operation, Request, Resolution, Response, Sync, SyncTarget},
+    },
+    domain::{
+        id::{GatewayAccountId, MerchantId, OperationId, PaymentId},
+        resolution::{Situation, Way, choose},
+    },
+    fault::{self, Point},
+    store::{
+        self,
+        journal::{Journaled, Leased, Question},
+        work::Claimed,
+    },
+    vault::Holes,
+    wire::Permit,
+};
+
+/// How long an operation waits on a host that lacks what it needs (its connector's version is not here yet, the
+/// account's secrets do not open): another host may have it.
+const LACKING_PAUSE_MS: i64 = 10_000;
+
+/// Carries on one operation that this host has claimed. Errors leave it to the next host, when the lease is over.
+#[tracing::instrument(skip_all, fields(operation.id = %OperationId::from_uuid(claimed.operation_id), task = claimed.task, fence = claimed.fence))]
+pub async fn resolve(app: &Arc<App>, claimed: Claimed, lease: Lease) {
+    fault::point(Point::AfterTakeover);
+    let leased = Leased {
+        merchant_id: claimed.merchant_id,
+        operation_id: claimed.operation_id,
+        fence: claimed.fence,
+    };
+    match carry_on(app, &claimed, leased, lease).await {
+        Ok(()) => {}
+        Err(Stuck::Lacking(what)) => {
+            tracing::error!("this host lacks what the operation needs: {what}");
+            if let Err(error) = postpone(app, leased).await {
+                tracing::warn!(%error, "the operation waits for its lease to end");
+            }
+        }
+        Err(Stuck::Refused(refusal)) => tracing::warn!(%refusal, "the operation waits for its lease to end"),
+    }
+}
+
+/// Why an operation could not be carried on.
+enum Stuck {
+    Lacking(String),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Stuck {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<store::Error> for Stuck {
+    fn from(error: store::Error) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+async fn postpone(app: &App, leased: Leased) -> Result<(), store::Error> {
+    let mut conn = app.pool.acquire().await?;
+    store::work::postpone(&mut conn, leased.merchant_id, leased.operation_id, leased.fence, LACKING_PAUSE_MS).await
+}
+
+/// An operation as the journal tells it.
+struct Case {
+    subject: Subject,
+    permit: Permit,
+    lease: Lease,
+    /// Exchanges in order; the last may lack its reply.
+    journal: Vec<Journaled>,
+    amount: i64,
+    currency: String,
+    has_code: bool,
+    references: Vec<(String, String)>,
+    age: Duration,
+}
+
+async fn carry_on(app: &Arc<App>, claimed: &Claimed, leased: Leased, lease: Lease) -> Result<(), Stuck> {
+    let Some(case) = load(app, claimed, leased, lease).await? else { return Ok(()) };
+    match claimed.task.as_str() {
+        "drive" => take_over(app, case).await,
+        "poll" => ask(app, case).await,
+        _ => find_out(app, case).await,
+    }
+}
+
+/// Four reads; none where the operation was resolved in the meantime.
+async fn load(app: &App, claimed: &Claimed, leased: Leased, lease: Lease) -> Result<Option<Case>, Stuck> {
+    let merchant = MerchantId::from_uuid(claimed.merchant_id);
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let operation = store::operations::get(&mut conn, claimed.merchant_id, claimed.operation_id).await?;
+    let payment = store::payments::get(&mut conn, merchant, PaymentId::from_uuid(claimed.payment_id)).await?;
+    let journal = store::journal::transcript(&mut conn, claimed.merchant_id, claimed.operation_id).await?;
+    drop(conn);
+    let (Some(operation), Some(payment)) = (operation, payment) else { return Ok(None) };
+    let Some(version) = digest_of(&operation.digest).and_then(|digest| app.registry.by_digest(&digest)) else {
+        return Err(Stuck::Lacking(format!("version {} of connector {}", hex(&operation.digest), operation.connector)));
+    };
+    let context: Context = read("operations", operation.context)?;
+    let permit = Permit::new(version.descriptor(), &context.settings)
+        .map_err(|error| Stuck::Lacking(format!("the account's settings: {error}")))?;
+    let key = match (operation.key_scope, operation.key, operation.answer_status) {
+        (Some(scope), Some(key), Some(status)) => Some((scope, key, status)),
+        _ => None,
+    };
+    let underway = Underway {
+        operation_id: operation.operation_id,
+        attempt_number: operation.attempt_number,
+        gateway_account_id: operation.gateway_account_id,
+        token_id: operation.token_id,
+        key,
+        operation: Arc::new(read("operations", operation.input)?),
+        context: Arc::new(context),
+        version,
+    };
+    let subject = Subject {
+        payment,
+        underway,
+        leased,
+        checks: claimed.checks,
+        never_received: claimed.never_received,
+        unknown_for: claimed.unknown_for_s.map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
+    };
+    Ok(Some(Case {
+        subject,
+        permit,
+        lease,
+        journal,
+        amount: operation.amount,
+        currency: operation.currency,
+        has_code: operation.has_code,
+        references: read("attempts", operation.gateway_references)?,
+        age: Duration::from_secs(claimed.age_s.unsigned_abs()),
+    }))
+}
+
+/// The host that drove it is gone. What it wrote down decides how to go on.
+async fn take_over(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
+    let replied = answered(&case.journal)?;
+    if replied.len() < case.journal.len() {
+        let what = What::Unknown("the host that was to send it is gone; it may have been sent".into());
+        advance::conclude(app, case.subject, Ended { what, reply: None }, None).await;
+        return Ok(());
+    }
+    // Nothing of it can be under way: what is written down has its reply, and the next step follows from that.
+    let holes = holes(app, &case).await?.ok_or_else(|| Stuck::Lacking("what fills its holes".into()))?;
+    let mut running = running(&case, case.subject.leased.operation_id, Arc::clone(&case.subject.underway.operation), holes, replied);
+    let ended = match drive::run(app, &running).await {
+        Ok(request) => match drive::write_down(app, &mut running, None, &request).await {
+            Ok(()) => drive::drive(app, &mut running, request).await,
+            Err(what) => Ended { what, reply: None },
+        },
+        Err(what) => Ended { what, reply: None },
+    };
+    advance::conclude(app, case.subject, ended, None).await;
+    Ok(())
+}
+
+/// The outcome is unknown: one of the ways that the connector declares.
+async fn find_out(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
+    fault::point(Point::BeforeResolve);
+    let holes = holes(app, &case).await?;
+    let last = case.journal.last();
+    let situation = Situation {
+        age: case.age,
+        gateway_timeout: app.exchange_timeout(),
+        resendable: last.is_some_and(|last| last.resendable),
+        holes_complete: holes.is_some(),
+        has_reference: !case.references.is_empty(),
+    };
+    let ways = ways(&case.subject);
+    let check = usize::try_from(case.subject.checks.max(1) - 1).unwrap_or(0);
+    match choose(&ways, &situation, check) {
+        Some(Way::Resend { .. }) => resend(app, case, holes.unwrap_or_default()).await,
+        Some(Way::GetByReference | Way::FindByOperationId { .. }) => ask(app, case).await,
+        Some(Way::AwaitWebhook | Way::CancelByOperationId) | None => {
+            let what = What::Unknown("there is no way to ask just now".into());
+            advance::conclude(app, case.subject, Ended { what, reply: None }, None).await;
+            Ok(())
+        }
+    }
+}
+
+/// The very request that was written down, again: the gateway knows its key.
+async fn resend(app: &Arc<App>, case: Case, holes: Holes) -> Result<(), Stuck> {
+    let Some((last, before)) = case.journal.split_last() else {
+        return Err(Stuck::Lacking("an exchange to send again".into()));
+    };
+    let request: Request = read("exchanges", last.request.clone())?;
+    let mut running = running(
+        &case,
+        case.subject.leased.operation_id,
+        Arc::clone(&case.subject.underway.operation),
+        holes,
+        answered(before)?,
+    );
+    tracing::info!("the request is sent again under its key");
+    let ended = drive::drive(app, &mut running, request).await;
+    // It was sent before: that this time not a byte left says nothing about the first time.
+    let ended = still_unknown(ended);
+    advance::conclude(app, case.subject, ended, None).await;
+    Ok(())
+}
+
+/// A sync operation of its own, under the lease of the one that it asks about.
+async fn ask(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
+    let underway = &case.subject.underway;
+    let Some(target) = target(&underway.operation.action) else {
+        return Err(Stuck::Lacking("an operation that can be asked about".into()));
+    };
+    let sync_id = OperationId::from_uuid(app.ids.v7());
+    let operation = Arc::new(Operation {
+        id: sync_id.to_string(),
+        payment_id: underway.operation.payment_id.clone(),
+        references: case.references.clone(),
+        action: Action::Sync(Sync { target_id: underway.operation.id.clone(), target }),
+    });
+    let context = Arc::new(Context {
+        settings: underway.context.settings.clone(),
+        now: u64::try_from(app.clock.now().timestamp_millis()).unwrap_or(0),
+        nonce: app.ids.nonce().to_vec(),
+    });
+    let (_, first) = prepare::first_run(app, &underway.version, &context, &operation).await?;
+    let request = match first {
+        First::Send(request) if request.effect == Effect::Reads => request,
+        First::Send(_) => return unknown(app, case, "a question must only read; the connector wants to write").await,
+        First::Done(_) => return unknown(app, case, "the connector answers a question without asking").await,
+        First::Broken(why) => return unknown(app, case, &why).await,
+    };
+    let lease = app.new_lease();
+    let question = Question {
+        operation_id: sync_id.uuid(),
+        payment_id: case.subject.payment.payment_id,
+        attempt_number: underway.attempt_number,
+        gateway_account_id: underway.gateway_account_id,
+        amount: case.amount,
+        currency: &case.currency,
+        connector: underway.version.name(),
+        digest: underway.version.digest(),
+        input: prepare::json(&*operation),
+        context: prepare::json(&*context),
+        exchange: Some(prepare::journaled(&request)),
+    };
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    if !store::journal::begin_sync(&mut conn, case.subject.leased, &question, app.lease_ms(), app.clock.now()).await? {
+        return Ok(());
+    }
+    drop(conn);
+    let secrets = account_secrets(app, &case).await?;
+    let mut running = Running { context, lease, ..running(&case, sync_id.uuid(), operation, secrets, Vec::new()) };
+    let ended = still_unknown(drive::drive(app, &mut running, request).await);
+    advance::conclude(app, case.subject, ended, None).await;
+    Ok(())
+}
+
+async fn unknown(app: &Arc<App>, case: Case, why: &str) -> Result<(), Stuck> {
+    advance::conclude(app, case.subject, Ended { what: What::Unknown(why.to_owned()), reply: None }, None).await;
+    Ok(())
+}
+
+/// That a question or a resend did not leave says nothing about the operation itself.
+fn still_unknown(ended: Ended) -> Ended {
+    let what = match ended.what {
+        What::NotSent(why) => What::Unknown(why),
+        what @ (What::Outcome(_) | What::Unknown(_) | What::LeaseLost | What::Interrupted(_)) => what,
+    };
+    Ended { what, reply: ended.reply }
+}
+
+fn running(
+    case: &Case,
+    asking: uuid::Uuid,
+    operation: Arc<Operation>,
+    holes: Holes,
+    transcript: Vec<Exchange>,
+) -> Running {
+    let underway = &case.subject.underway;
+    Running {
+        asking,
+        leased: case.subject.leased,
+        lease: case.lease,
+        gateway_account_id: underway.gateway_account_id,
+        version: Arc::clone(&underway.version),
+        context: Arc::clone(&underway.context),
+        operation,
+        permit: case.permit.clone(),
+        holes,
+        transcript,
+    }
+}
+
+/// What fills the operation's holes; none where the vault has let go of something that it had, a card code above all.
+async fn holes(app: &App, case: &Case) -> Result<Option<Holes>, Stuck> {
+    let secrets = account_secrets(app, case).await?;
+    let filling = method::filling_of(app, case.subject.payment.merchant(), case.subject.underway.token_id).await?;
+    Ok(filling.filter(|filling| filling.has_code() || !case.has_code).map(|filling| filling.into_holes(secrets)))
+}
+
+async fn account_secrets(app: &App, case: &Case) -> Result<Holes, Stuck> {
+    let account = GatewayAccountId::from_uuid(case.subject.underway.gateway_account_id);
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    // A deleted account's operations are still finished: its row stays.
+    let row = store::gateway_accounts::get(&mut conn, case.subject.payment.merchant(), account).await?;
+    let row = row.ok_or_else(|| Stuck::Lacking(format!("gateway account {account}")))?;
+    Ok(manage_accounts::holes_secrets(app, &row)?)
+}
+
+/// The exchanges that have a complete reply, up to the first that has none.
+fn answered(journal: &[Journaled]) -> Result<Vec<Exchange>, store::Error> {
+    let mut transcript = Vec::with_capacity(journal.len());
+    for exchange in journal {
+        let (Some(status), Some(headers), Some(body)) = (exchange.status, &exchange.headers, &exchange.body) else { break };
+        transcript.push(Exchange {
+            request: read("exchanges", exchange.request.clone())?,
+            response: Response {
+                status: status.unsigned_abs(),
+                headers: read("exchange_replies", headers.clone())?,
+                body: body.clone(),
+            },
+        });
+    }
+    Ok(transcript)
+}
+
+fn target(action: &Action) -> Option<SyncTarget> {
+    match action.clone() {
+        Action::Authorize(authorize) => Some(SyncTarget::Authorize(authorize)),
+        Action::Complete(complete) => Some(SyncTarget::Complete(complete)),
+        Action::Capture(capture) => Some(SyncTarget::Capture(capture)),
+        Action::Cancel(cancel) => Some(SyncTarget::Cancel(cancel)),
+        Action::Refund(refund) => Some(SyncTarget::Refund(refund)),
+        Action::Sync(_) => None,
+    }
+}
+
+fn ways(subject: &Subject) -> Vec<Way> {
+    let version: &Version = &subject.underway.version;
+    let kind = subject.underway.operation.action.kind();
+    let declared = version.descriptor().rules(kind).map(|rules| rules.resolutions.as_slice()).unwrap_or_default();
+    declared
+        .iter()
+        .map(|resolution| match resolution {
+            Resolution::Resend(seconds) => Way::Resend { window: Duration::from_secs(u64::from(*seconds)) },
+            Resolution::GetByReference => Way::GetByReference,
+            Resolution::FindByOperationId(seconds) => {
+                Way::FindByOperationId { settle: Duration::from_secs(u64::from(*seconds)) }
+            }
+            Resolution::AwaitWebhook => Way::AwaitWebhook,
+            Resolution::CancelByOperationId => Way::CancelByOperationId,
+        })
+        .collect()
+}
+
+fn digest_of(bytes: &[u8]) -> Option<[u8; 32]> {
+    bytes.try_into().ok()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

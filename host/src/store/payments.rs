@@ -1,0 +1,152 @@
+//! Payments as rows, and how they are read. They are written by [`super::begin`] and [`super::finish`] alone.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::{Error, enum_column};
+use crate::domain::{
+    id::{MerchantId, OrderId, PaymentId},
+    payment::{CaptureMethod, State},
+};
+
+/// A row of `payments`. What its columns mean is said in the schema.
+#[derive(Clone, Debug)]
+pub struct Payment {
+    pub merchant_id: Uuid,
+    pub payment_id: Uuid,
+    pub order_id: Option<Uuid>,
+    pub status: State,
+    pub amount: i64,
+    pub currency: String,
+    pub capture_method: CaptureMethod,
+    pub amount_authorized: i64,
+    pub amount_capturing: i64,
+    pub amount_captured: i64,
+    pub amount_refunding: i64,
+    pub amount_refunded: i64,
+    pub amount_surplus: i64,
+    pub open_attempt: Option<i32>,
+    pub won_attempt: Option<i32>,
+    pub attempt_count: i32,
+    pub version: i32,
+    pub audit_sequence: i32,
+    pub event_sequence: i32,
+    pub gateway_account_id: Option<Uuid>,
+    pub token_id: Option<Uuid>,
+    pub gateway_reference: Option<String>,
+    pub payment_method: Option<Value>,
+    pub next_action: Option<Value>,
+    pub last_error: Option<Value>,
+    pub description: Option<String>,
+    pub return_url: Option<String>,
+    pub metadata: Value,
+    pub customer: Value,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Payment {
+    /// Its public id.
+    pub fn id(&self) -> PaymentId {
+        PaymentId::from_uuid(self.payment_id)
+    }
+
+    /// Whose it is.
+    pub fn merchant(&self) -> MerchantId {
+        MerchantId::from_uuid(self.merchant_id)
+    }
+}
+
+impl FromRow<'_, PgRow> for Payment {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            merchant_id: row.try_get("merchant_id")?,
+            payment_id: row.try_get("payment_id")?,
+            order_id: row.try_get("order_id")?,
+            status: enum_column(row, "status")?,
+            amount: row.try_get("amount")?,
+            currency: row.try_get("currency")?,
+            capture_method: enum_column(row, "capture_method")?,
+            amount_authorized: row.try_get("amount_authorized")?,
+            amount_capturing: row.try_get("amount_capturing")?,
+            amount_captured: row.try_get("amount_captured")?,
+            amount_refunding: row.try_get("amount_refunding")?,
+            amount_refunded: row.try_get("amount_refunded")?,
+            amount_surplus: row.try_get("amount_surplus")?,
+            open_attempt: row.try_get("open_attempt")?,
+            won_attempt: row.try_get("won_attempt")?,
+            attempt_count: row.try_get("attempt_count")?,
+            version: row.try_get("version")?,
+            audit_sequence: row.try_get("audit_sequence")?,
+            event_sequence: row.try_get("event_sequence")?,
+            gateway_account_id: row.try_get("gateway_account_id")?,
+            token_id: row.try_get("token_id")?,
+            gateway_reference: row.try_get("gateway_reference")?,
+            payment_method: row.try_get("payment_method")?,
+            next_action: row.try_get("next_action")?,
+            last_error: row.try_get("last_error")?,
+            description: row.try_get("description")?,
+            return_url: row.try_get("return_url")?,
+            metadata: row.try_get("metadata")?,
+            customer: row.try_get("customer")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
+    }
+}
+
+/// The payment, if the merchant has it.
+pub async fn get(
+    conn: &mut PgConnection,
+    merchant: MerchantId,
+    payment: PaymentId,
+) -> Result<Option<Payment>, Error> {
+    let row = sqlx::query_as(
+        "-- store::payments::get
+         select * from payments where merchant_id = $1 and payment_id = $2",
+    )
+    .bind(merchant.uuid())
+    .bind(payment.uuid())
+    .fetch_optional(conn)
+    .await?;
+    Ok(row)
+}
+
+/// Which payments a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub status: Option<State>,
+    pub order: Option<OrderId>,
+    pub created_after: Option<DateTime<Utc>>,
+    /// Only payments made before this one: the cursor.
+    pub before: Option<Uuid>,
+    /// Rows at most.
+    pub limit: i64,
+}
+
+/// The merchant's payments, newest first. It walks the primary key (ids are ordered by time); `status` is in no index,
+/// so a rare status is found by reading past the others.
+pub async fn list(conn: &mut PgConnection, merchant: MerchantId, filter: &Filter) -> Result<Vec<Payment>, Error> {
+    let rows = sqlx::query_as(
+        "-- store::payments::list
+         select * from payments
+          where merchant_id = $1
+            and ($2::text is null or status = $2)
+            and ($3::uuid is null or order_id = $3)
+            and ($4::timestamptz is null or created_at > $4)
+            and ($5::uuid is null or payment_id < $5)
+          order by payment_id desc
+          limit $6",
+    )
+    .bind(merchant.uuid())
+    .bind(filter.status.map(<&str>::from))
+    .bind(filter.order.map(|order| order.uuid()))
+    .bind(filter.created_after)
+    .bind(filter.before)
+    .bind(filter.limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}

@@ -1,0 +1,117 @@
+//! What is under way, who owns it until when, and how another host takes it over.
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::Error;
+
+/// A row of `work` that was claimed: its lease is the caller's.
+#[derive(Clone, Debug, FromRow)]
+pub struct Claimed {
+    pub merchant_id: Uuid,
+    pub operation_id: Uuid,
+    pub payment_id: Uuid,
+    pub kind: String,
+    pub task: String,
+    pub fence: i32,
+    pub checks: i16,
+    pub never_received: i16,
+    /// Seconds since it could no longer be under way, by the database's clock.
+    pub unknown_for_s: Option<i64>,
+    /// Seconds since commit 1, by the database's clock.
+    pub age_s: i64,
+}
+
+/// Takes up to `limit` rows whose time has come, each under a new fence and a lease of `lease_ms`. Rows that another
+/// host is taking are passed over, so that any number of hosts may do this at once.
+pub async fn claim_due(
+    conn: &mut PgConnection,
+    owner: Uuid,
+    lease_ms: i64,
+    limit: i64,
+) -> Result<Vec<Claimed>, Error> {
+    let rows = sqlx::query_as(
+        "-- store::work::claim_due
+        with due as (
+            select merchant_id, operation_id from work
+             where due_at <= clock_timestamp() and task in ('drive', 'resolve', 'poll')
+             order by due_at
+             limit $3
+               for update skip locked)
+        update work as w
+           set owner = $1, fence = w.fence + 1, due_at = clock_timestamp() + $2 * interval '1 millisecond'
+          from due
+         where w.merchant_id = due.merchant_id and w.operation_id = due.operation_id
+        returning w.merchant_id, w.operation_id, w.payment_id, w.kind, w.task, w.fence, w.checks, w.never_received,
+                  extract(epoch from clock_timestamp() - w.unknown_since)::bigint as unknown_for_s,
+                  extract(epoch from clock_timestamp() - w.created_at)::bigint as age_s",
+    )
+    .bind(owner)
+    .bind(lease_ms)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}
+
+/// Gives a lease back, so that another host takes the row at once: for a host that drains. Must touch one row, or none
+/// where the lease was lost.
+pub async fn hand_back(conn: &mut PgConnection, merchant_id: Uuid, operation_id: Uuid, fence: i32) -> Result<(), Error> {
+    sqlx::query(
+        "-- store::work::hand_back
+         update work set due_at = clock_timestamp(), owner = null where merchant_id = $1 and operation_id = $2 and fence = $3",
+    )
+    .bind(merchant_id)
+    .bind(operation_id)
+    .bind(fence)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// How much is under way, and how much of it has an unknown outcome: for metrics.
+pub async fn count(conn: &mut PgConnection) -> Result<(i64, i64), Error> {
+    let row = sqlx::query_as(
+        "-- store::work::count
+         select count(*), count(*) filter (where task = 'resolve') from work",
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(row)
+}
+
+/// The fence of the operation's lease as it is now; none where the operation is resolved.
+pub async fn fence(conn: &mut PgConnection, merchant_id: Uuid, operation_id: Uuid) -> Result<Option<i32>, Error> {
+    let fence = sqlx::query_scalar(
+        "-- store::work::fence
+         select fence from work where merchant_id = $1 and operation_id = $2",
+    )
+    .bind(merchant_id)
+    .bind(operation_id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(fence)
+}
+
+/// Looks again later, with nothing else changed: for a host that lacks what the work needs. Must touch one row, or none
+/// where the lease was lost.
+pub async fn postpone(
+    conn: &mut PgConnection,
+    merchant_id: Uuid,
+    operation_id: Uuid,
+    fence: i32,
+    in_ms: i64,
+) -> Result<(), Error> {
+    sqlx::query(
+        "-- store::work::postpone
+         update work set due_at = clock_timestamp() + $4 * interval '1 millisecond', owner = null
+          where merchant_id = $1 and operation_id = $2 and fence = $3",
+    )
+    .bind(merchant_id)
+    .bind(operation_id)
+    .bind(fence)
+    .bind(in_ms)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! Objects as merchants see them: the JSON of API answers and of events alike.
+//!
+//! It stands beside `domain` and below `flow`, because an answer is stored, and an event written, in the commit that
+//! makes them true: whoever writes them must be able to render them. `http` uses the same shapes for its documentation.
+
+pub mod event;
+pub mod payment;
+pub mod token;
+pub mod gateway_account;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// A time as the API shows it: RFC 3339 in UTC, with microseconds (what Postgres keeps).
+pub fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}

@@ -1,0 +1,196 @@
+//! The only outbound HTTP to gateways: fills holes, sends one request, and says exactly what became of it.
+//!
+//! ```text
+//! check → render → breaker → place in the pool → connection (kept, or resolved and made) → exchange → scrub
+//! ```
+//!
+//! # Invariants
+//!
+//! - **Nothing is sent twice.** There is no retry, no redirect, no early data here, and no connection is used again
+//!   that may have been closed. Whether to send again is the flow's to decide.
+//! - **[`Sent::NotSent`] means that the kernel took not one byte of the request, and never will:** it is counted at the
+//!   socket ([`socket`]), and the connection is gone before the answer is given.
+//! - **Only declared origins, only public addresses, only declared places for holes** ([`check`], [`resolve`]).
+//! - **A reply is scrubbed before anybody sees it** ([`scrub`]).
+
+mod breaker;
+mod check;
+mod connection;
+mod needle;
+mod permit;
+mod placement;
+mod pool;
+mod refused;
+mod render;
+mod resolve;
+mod scrub;
+mod send;
+mod sent;
+mod socket;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use rustls_pki_types::CertificateDer;
+use tokio_rustls::TlsConnector;
+use uuid::Uuid;
+
+pub use breaker::{BreakerSettings, BreakerState};
+pub use check::{Checked, Schemes};
+pub use permit::{Allowed, Origin, Permit, PermitError, Scheme};
+pub use placement::JsonFault;
+pub use refused::Refused;
+pub use sent::{NotSentReason, Sent, UnknownReason};
+
+use crate::connector::types::Request;
+use crate::vault::Holes;
+use breaker::Breakers;
+use connection::ReplyLimits;
+use pool::{Pool, PoolLimits};
+use resolve::Resolver;
+
+/// Everything that bounds outbound HTTP. There are no hidden defaults: [`WireConfig::new`] writes them down.
+pub struct WireConfig {
+    /// Loopback and private addresses may be reached, and plain HTTP may be spoken. For development.
+    pub allow_private_networks: bool,
+    /// One look-up of a name.
+    pub resolve_timeout: Duration,
+    /// TCP and TLS together, over all addresses of a name.
+    pub connect_timeout: Duration,
+    pub response_max_bytes: usize,
+    pub response_header_max_bytes: usize,
+    /// The body, with its holes filled.
+    pub request_max_bytes: usize,
+    pub connections_per_origin_max: usize,
+    /// How long a request waits for a connection when all are in use.
+    pub pool_wait_max: Duration,
+    /// A connection idle for longer is not used again.
+    pub idle_reuse_max: Duration,
+    /// A connection older than this is not used again: names may have moved.
+    pub connection_age_max: Duration,
+    pub breaker: BreakerSettings,
+    /// Roots that are trusted besides the system's: for tests, and for gateways with a private authority.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+}
+
+impl WireConfig {
+    /// The values that fit gateways on the internet.
+    #[must_use]
+    pub fn new(allow_private_networks: bool) -> Self {
+        Self {
+            allow_private_networks,
+            resolve_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(10),
+            response_max_bytes: 1024 * 1024,
+            response_header_max_bytes: 64 * 1024,
+            request_max_bytes: 1024 * 1024,
+            connections_per_origin_max: 512,
+            pool_wait_max: Duration::from_secs(1),
+            // Servers commonly close idle connections after 5 s or more; see `payments.md`, "Send".
+            idle_reuse_max: Duration::from_secs(5),
+            connection_age_max: Duration::from_mins(5),
+            breaker: BreakerSettings {
+                failures_to_open: 10,
+                window: Duration::from_secs(30),
+                cool_down: Duration::from_secs(5),
+            },
+            extra_roots: Vec::new(),
+        }
+    }
+}
+
+/// Why there is no wire.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    #[error("TLS cannot be set up")]
+    Tls(#[source] rustls::Error),
+    #[error("an extra root certificate is unusable")]
+    Root(#[source] rustls::Error),
+}
+
+/// Sends requests to gateways. One per process, shared.
+pub struct Wire {
+    schemes: Schemes,
+    resolver: Resolver,
+    tls: TlsConnector,
+    pool: Pool,
+    breakers: Breakers,
+    connect_timeout: Duration,
+    reply_limits: ReplyLimits,
+    request_max_bytes: usize,
+}
+
+/// One request to be sent.
+pub struct Outgoing<'a> {
+    pub request: &'a Request,
+    pub permit: &'a Permit,
+    pub holes: &'a Holes,
+    /// The gateway account, for its breaker.
+    pub account: Uuid,
+    /// For all of it: connecting, sending, and reading the whole reply.
+    pub timeout: Duration,
+    /// Asked immediately before the first byte: whether the lease still outlives the time-out.
+    pub may_send: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Wire {
+    pub fn new(config: WireConfig) -> Result<Self, WireError> {
+        let mut roots = rustls::RootCertStore::empty();
+        let native = rustls_native_certs::load_native_certs();
+        for fault in &native.errors {
+            tracing::warn!(error = %fault, "a root certificate of this system cannot be read");
+        }
+        let (added, _) = roots.add_parsable_certificates(native.certs);
+        for root in config.extra_roots {
+            roots.add(root).map_err(WireError::Root)?;
+        }
+        if roots.is_empty() {
+            tracing::warn!("this system has no root certificates: no gateway can be reached over https");
+        }
+        tracing::debug!(roots = added, "outbound TLS is set up");
+        Ok(Self {
+            schemes: if config.allow_private_networks { Schemes::HttpToo } else { Schemes::HttpsOnly },
+            resolver: Resolver::new(config.allow_private_networks, config.resolve_timeout),
+            tls: connection::tls_connector(roots).map_err(WireError::Tls)?,
+            pool: Pool::new(PoolLimits {
+                connections_per_origin_max: config.connections_per_origin_max,
+                wait_max: config.pool_wait_max,
+                idle_reuse_max: config.idle_reuse_max,
+                age_max: config.connection_age_max,
+            }),
+            breakers: Breakers::new(config.breaker),
+            connect_timeout: config.connect_timeout,
+            reply_limits: ReplyLimits {
+                head_max_bytes: config.response_header_max_bytes,
+                body_max_bytes: config.response_max_bytes,
+            },
+            request_max_bytes: config.request_max_bytes,
+        })
+    }
+
+    /// Whether `request` keeps to `permit`, before anything is written down or sent.
+    pub fn check(&self, request: &Request, permit: &Permit) -> Result<Checked, Refused> {
+        check::check(request, permit, self.schemes)
+    }
+
+    /// What the breaker of a gateway account would do with a request now.
+    pub fn breaker_state(&self, account: Uuid) -> BreakerState {
+        self.breakers.state(account, Instant::now())
+    }
+
+    /// Every gateway account whose breaker is not closed.
+    pub fn tripped_breakers(&self) -> Vec<(Uuid, BreakerState)> {
+        self.breakers.tripped(Instant::now())
+    }
+
+    /// Closes connections that are too old to be used again, and says in metrics what is left. For a worker, every few
+    /// seconds.
+    pub fn sweep(&self) {
+        self.pool.sweep(Instant::now());
+        metrics::gauge!(send::IDLE_CONNECTIONS).set(u32::try_from(self.pool.idle_count()).unwrap_or(u32::MAX));
+        let tripped = self.tripped_breakers().len();
+        metrics::gauge!(send::TRIPPED_BREAKERS).set(u32::try_from(tripped).unwrap_or(u32::MAX));
+    }
+}

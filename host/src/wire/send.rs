@@ -1,0 +1,176 @@
+//! One request from its check to its answer: the order of the steps, and what each failure means.
+
+use std::time::Instant;
+
+use tracing::Instrument as _;
+
+use super::breaker::Health;
+use super::check::Checked;
+use super::connection::{ConnectFault, Connection, RawReply};
+use super::permit::Origin;
+use super::render::{Rendered, render};
+use super::scrub::Scrubber;
+use super::sent::{NotSentReason, Sent, UnknownReason, not_connected, not_resolved};
+use super::{Outgoing, Wire};
+
+/// Exchanges, by origin, result and reason.
+const EXCHANGES: &str = "interlock_wire_exchanges_total";
+/// How long they took, in seconds, by origin and result.
+const EXCHANGE_SECONDS: &str = "interlock_wire_exchange_seconds";
+/// Connections made, by origin; few next to exchanges where connections are used again.
+const CONNECTIONS: &str = "interlock_wire_connections_total";
+/// Connections kept and not in use.
+pub(super) const IDLE_CONNECTIONS: &str = "interlock_wire_idle_connections";
+/// Gateway accounts whose breaker is not closed.
+pub(super) const TRIPPED_BREAKERS: &str = "interlock_wire_breakers_tripped";
+
+impl Wire {
+    /// Sends one request, once, and waits for the whole reply or for `timeout`.
+    ///
+    /// Dropping the future closes the connection: what was not written by then never will be. Whoever drops it must
+    /// take the outcome as unknown.
+    pub async fn send(&self, outgoing: Outgoing<'_>) -> Sent {
+        let span = tracing::info_span!(
+            "exchange",
+            gateway_account.id = %outgoing.account,
+            origin = tracing::field::Empty,
+            status = tracing::field::Empty,
+        );
+        async {
+            let started = Instant::now();
+            let checked = match self.check(outgoing.request, outgoing.permit) {
+                Ok(checked) => checked,
+                Err(refused) => return report("", started, Sent::Refused(refused)),
+            };
+            let origin = checked.origin.to_string();
+            tracing::Span::current().record("origin", &origin);
+            report(&origin, started, self.send_checked(&outgoing, &checked).await)
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn send_checked(&self, outgoing: &Outgoing<'_>, checked: &Checked) -> Sent {
+        let rendered = match render(outgoing.request, checked, outgoing.holes, self.request_max_bytes) {
+            Ok(rendered) => rendered,
+            Err(refused) => return Sent::Refused(refused),
+        };
+        let Some(pass) = self.breakers.enter(outgoing.account, Instant::now()) else {
+            let detail = "the gateway account's breaker is open".to_owned();
+            return Sent::NotSent { reason: NotSentReason::BreakerOpen, detail };
+        };
+        let sent = self.exchange(outgoing, &checked.origin, rendered).await;
+        pass.settle(health(&sent), Instant::now());
+        sent
+    }
+
+    async fn exchange(&self, outgoing: &Outgoing<'_>, origin: &Origin, rendered: Rendered) -> Sent {
+        let deadline = tokio::time::Instant::now() + outgoing.timeout;
+        let connecting = async {
+            let full = |fault: super::pool::PoolIsFull| Sent::NotSent {
+                reason: NotSentReason::PoolFull,
+                detail: fault.to_string(),
+            };
+            let place = self.pool.place(origin).await.map_err(full)?;
+            match place.kept(Instant::now()) {
+                Some(kept) => Ok((place, kept)),
+                None => Ok((place, self.connect(origin).await?)),
+            }
+        };
+        let (place, connection) = match tokio::time::timeout_at(deadline, connecting).await {
+            Ok(Ok(ready)) => ready,
+            Ok(Err(sent)) => return sent,
+            Err(_) => return Sent::timed_out(0, outgoing.timeout),
+        };
+        let meter = connection.meter();
+        let exchange = connection.exchange(rendered, self.reply_limits, outgoing.may_send);
+        // By the time there is an answer the exchange is dropped, and with it the connection where it was not kept.
+        match tokio::time::timeout_at(deadline, exchange).await {
+            Ok(Ok((raw, kept))) => {
+                if let Some(kept) = kept {
+                    place.keep(kept, Instant::now());
+                }
+                Sent::Replied(scrub(outgoing, &raw))
+            }
+            Ok(Err(fault)) => Sent::of_fault(&fault, meter.written()),
+            Err(_) => Sent::timed_out(meter.written(), outgoing.timeout),
+        }
+    }
+
+    /// A new connection to the first address that takes one.
+    async fn connect(&self, origin: &Origin) -> Result<Connection, Sent> {
+        let addresses = self.resolver.resolve(&origin.host, origin.port).await.map_err(|fault| not_resolved(&fault))?;
+        metrics::counter!(CONNECTIONS, "origin" => origin.to_string()).increment(1);
+        let deadline = tokio::time::Instant::now() + self.connect_timeout;
+        let mut last: Option<ConnectFault> = None;
+        let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+        for address in addresses {
+            // An address that swallows packets must not eat the time of those behind it.
+            let remaining = deadline.saturating_duration_since(tokio::time::Instant::now());
+            let share = remaining / left.max(1);
+            left -= 1;
+            let opening = Connection::open(origin, address, &self.tls, self.reply_limits);
+            match tokio::time::timeout(share, opening).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(fault)) => last = Some(fault),
+                Err(_) => {
+                    let source = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                    last = Some(ConnectFault::Tcp { address, source });
+                }
+            }
+        }
+        Err(match last {
+            Some(fault) => not_connected(&fault),
+            // The resolver gives at least one address.
+            None => Sent::NotSent { reason: NotSentReason::Dns, detail: format!("{origin} has no address") },
+        })
+    }
+}
+
+fn scrub(outgoing: &Outgoing<'_>, raw: &RawReply) -> crate::connector::types::Response {
+    Scrubber::new(outgoing.holes).response(raw.status, &raw.headers, &raw.body)
+}
+
+/// What an answer says about the gateway's reachability.
+fn health(sent: &Sent) -> Health {
+    match sent {
+        Sent::Replied(_) => Health::Answered,
+        Sent::NotSent { reason, .. } => match reason {
+            NotSentReason::Dns
+            | NotSentReason::AddressForbidden
+            | NotSentReason::Connect
+            | NotSentReason::Tls
+            | NotSentReason::TimedOut
+            | NotSentReason::ConnectionLost => Health::Failed,
+            NotSentReason::BreakerOpen | NotSentReason::PoolFull | NotSentReason::LeaseTooShort => Health::Unknown,
+        },
+        Sent::Unknown { reason, .. } => match reason {
+            UnknownReason::TimedOut | UnknownReason::ConnectionLost | UnknownReason::Truncated => Health::Failed,
+            // It is there, and says things.
+            UnknownReason::ReplyTooLarge | UnknownReason::Garbage | UnknownReason::Compressed => Health::Answered,
+        },
+        Sent::Refused(_) => Health::Unknown,
+    }
+}
+
+/// Counts and logs an answer, once.
+fn report(origin: &str, started: Instant, sent: Sent) -> Sent {
+    let (result, reason) = (sent.result(), sent.reason());
+    metrics::counter!(EXCHANGES, "origin" => origin.to_owned(), "result" => result, "reason" => reason).increment(1);
+    metrics::histogram!(EXCHANGE_SECONDS, "origin" => origin.to_owned(), "result" => result).record(started.elapsed());
+    match &sent {
+        Sent::Replied(response) => {
+            tracing::Span::current().record("status", response.status);
+            tracing::debug!(status = response.status, "the gateway replied");
+        }
+        Sent::NotSent { detail, .. } => tracing::info!(reason, detail, "a request was not sent"),
+        Sent::Unknown { detail, bytes_written, .. } => {
+            tracing::warn!(reason, detail, bytes_written, "it is not known what the gateway did with a request");
+        }
+        Sent::Refused(refused) if refused.is_alarming() => {
+            tracing::error!(reason, error = %refused, alarm = true, "a connector tried to send what it may not");
+        }
+        Sent::Refused(refused) => tracing::warn!(reason, error = %refused, "a connector's request was refused"),
+    }
+    sent
+}

@@ -1,0 +1,99 @@
+//! What a payment method decides: the test cards and test addresses of the protocol.
+
+use super::ask::{Card, Method, UpiFlow};
+use super::charges::{Action, Decline, Fate};
+use crate::clock;
+
+pub const DO_NOT_HONOR: Decline = Decline { code: "do_not_honor", message: "The bank refused without saying why." };
+pub const AUTHENTICATION_FAILED: Decline =
+    Decline { code: "authentication_failed", message: "The customer did not prove who they are." };
+const INSUFFICIENT_FUNDS: Decline = Decline { code: "insufficient_funds", message: "The account holds too little." };
+const EXPIRED_CARD: Decline = Decline { code: "expired_card", message: "The card is no longer valid." };
+const INCORRECT_NUMBER: Decline = Decline { code: "incorrect_number", message: "No card has this number." };
+const CUSTOMER_REFUSED: Decline = Decline { code: "customer_declined", message: "The customer refused in the app." };
+
+/// What becomes of a new charge.
+pub enum Verdict {
+    Approve,
+    Decline(Decline),
+    /// Accepted, decided later.
+    Pending(Fate),
+    /// The customer has to act first.
+    Act(Action),
+}
+
+impl Method {
+    /// What becomes of a charge of this method. `id` and `pages` make the address that a customer is sent to.
+    pub fn verdict(&self, id: &str, pages: &str, now: u64) -> Verdict {
+        let redirect = || Verdict::Act(Action::Redirect { url: format!("{pages}/redirect/{id}") });
+        match self {
+            Self::Card(card) => match card.number.as_str() {
+                "4000000000000002" => Verdict::Decline(DO_NOT_HONOR),
+                "4000000000009995" => Verdict::Decline(INSUFFICIENT_FUNDS),
+                "4000000000000069" => Verdict::Decline(EXPIRED_CARD),
+                number if !luhn(number) => Verdict::Decline(INCORRECT_NUMBER),
+                _ if card.expired(now) => Verdict::Decline(EXPIRED_CARD),
+                "4000000000003220" => redirect(),
+                "4000000000000341" => Verdict::Pending(Fate::Approve),
+                _ => Verdict::Approve,
+            },
+            Self::Upi { flow: UpiFlow::Collect, vpa } => match vpa.as_deref() {
+                Some("failure@mock") => Verdict::Pending(Fate::Decline(CUSTOMER_REFUSED)),
+                _ => Verdict::Pending(Fate::Approve),
+            },
+            Self::Upi { flow: UpiFlow::Intent | UpiFlow::Qr, .. } => {
+                Verdict::Act(Action::OpenApp { url: format!("upi://pay?pa=merchant@mock&pn=Mock&tr={id}") })
+            }
+            Self::Wallet { token: None } => redirect(),
+            Self::Wallet { token: Some(_) } | Self::Token { .. } => Verdict::Approve,
+        }
+    }
+}
+
+impl Card {
+    /// The last four digits: all of the number that is kept.
+    pub fn last4(&self) -> String {
+        self.number.get(self.number.len().saturating_sub(4)..).unwrap_or_default().to_owned()
+    }
+
+    /// A card is good until its month ends. Both parts were checked to be digits.
+    fn expired(&self, now: u64) -> bool {
+        let (year, month) = clock::month_of(now);
+        let until = (self.expiry_year.parse().unwrap_or(0), self.expiry_month.parse().unwrap_or(0));
+        until < (year, month)
+    }
+}
+
+/// The check digit of ISO/IEC 7812-1.
+fn luhn(number: &str) -> bool {
+    let sum: u32 = number
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| {
+            let digit = u32::from(digit - b'0');
+            match (place % 2, digit) {
+                (0, digit) => digit,
+                (_, digit @ 0..=4) => digit * 2,
+                (_, digit) => digit * 2 - 9,
+            }
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::luhn;
+
+    #[test]
+    fn the_test_cards_have_valid_check_digits() {
+        for number in ["4242424242424242", "4000000000000002", "4000000000009995", "4000000000000069"] {
+            assert!(luhn(number), "{number}");
+        }
+        for number in ["4000000000003220", "4000000000000341", "378282246310005"] {
+            assert!(luhn(number), "{number}");
+        }
+        assert!(!luhn("4242424242424241"));
+    }
+}
