@@ -12,7 +12,7 @@ FAULTS := --features interlock/fault-points
 .PHONY: setup build dev test bench check
 
 setup: ## installs what is missing, for all that follows
-	@.ci/setup build test check
+	@.ci/setup build postgres test check
 
 build: ## target/release/interlock, target/release/interlock-simulator, target/connectors/*.wasm
 	@.ci/setup build

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use moka::sync::Cache;
 use sqlx::{
-    PgPool,
+    Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::sync::Semaphore;
@@ -27,6 +27,8 @@ use crate::{
 const STATEMENT_TIMEOUT_MS: u32 = 10_000;
 /// How long a statement waits for a row that another transaction holds.
 const LOCK_TIMEOUT_MS: u32 = 5_000;
+/// A pooled connection that was idle for longer is asked whether it lives before it is used.
+const ASKED_AFTER_IDLE: Duration = Duration::from_secs(1);
 /// How long a request waits for a connection of the pool before it is answered 503.
 const POOL_WAIT_MAX: Duration = Duration::from_secs(3);
 
@@ -88,8 +90,8 @@ impl App {
             ..EngineConfig::new(*vault.image_key())
         })
         .context("the engine for connectors could not be built")?;
-        let wire = Wire::new(WireConfig::new(config.allow_private_networks))
-            .context("outbound HTTP could not be set up")?;
+        let wire =
+            Wire::new(WireConfig::new(config.allow_private_networks)).context("outbound HTTP could not be set up")?;
         Ok(Arc::new(Self {
             pool,
             vault,
@@ -129,8 +131,10 @@ impl App {
 }
 
 async fn connect(config: &Config) -> anyhow::Result<PgPool> {
-    let options: PgConnectOptions =
-        config.database_url.parse().context("DATABASE_URL is not a Postgres URL (postgres://user:password@host/database)")?;
+    let options: PgConnectOptions = config
+        .database_url
+        .parse()
+        .context("DATABASE_URL is not a Postgres URL (postgres://user:password@host/database)")?;
     let options = options.application_name("interlock").options([
         ("statement_timeout", STATEMENT_TIMEOUT_MS.to_string()),
         ("lock_timeout", LOCK_TIMEOUT_MS.to_string()),
@@ -140,15 +144,30 @@ async fn connect(config: &Config) -> anyhow::Result<PgPool> {
         ("plan_cache_mode", "force_generic_plan".to_owned()),
         ("jit", "off".to_owned()),
     ]);
-    PgPoolOptions::new()
+    // The pool would say that it timed out; a plain connection says why.
+    PgConnection::connect_with(&options)
+        .await
+        .context("Postgres at DATABASE_URL is out of reach; is it running, and may this user connect?")?
+        .close()
+        .await?;
+    let pool = PgPoolOptions::new()
         .max_connections(config.database_connections_max)
         .acquire_timeout(POOL_WAIT_MAX)
-        // A dead connection is found by its first statement, which is answered 503 and finds the pool healed; asking
-        // before each use would be a round trip more for every payment.
+        // Asking before each use would be a round trip more for every payment. A connection that nobody used for a while
+        // is asked, so that an outage does not leave a dead one for each of many later requests to fail on.
         .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move {
+                if meta.idle_for >= ASKED_AFTER_IDLE {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
-        .context("Postgres at DATABASE_URL is out of reach; is it running, and may this user connect?")
+        .context("Postgres refuses more connections; see max_connections and INTERLOCK_DATABASE_CONNECTIONS_MAX")?;
+    Ok(pool)
 }
 
 /// Applies what is missing. Hosts that start together wait for each other (sqlx takes a lock for it).

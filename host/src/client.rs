@@ -216,8 +216,10 @@ fn problem_text(status: StatusCode, problem: &Value) -> String {
         let pointer = error.get("pointer").and_then(Value::as_str).unwrap_or_default();
         let detail = error.get("detail").and_then(Value::as_str).unwrap_or_default();
         line.push_str("\n  ");
-        line.push_str(pointer);
-        line.push(' ');
+        if !pointer.is_empty() {
+            line.push_str(pointer);
+            line.push(' ');
+        }
         line.push_str(detail);
     }
     if status == StatusCode::UNAUTHORIZED {

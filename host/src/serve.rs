@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Within this a request's head must have arrived, and after this an idle connection is closed.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(60);
+const HEAD_TIME_MAX: Duration = Duration::from_mins(1);
 /// Bytes that are buffered of a request's head; hyper answers 431 beyond.
 const HEAD_MAX_BYTES: usize = 64 * 1024;
 /// Beyond the time in which requests may end: what tasks and workers still need to write down.

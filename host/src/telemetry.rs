@@ -137,6 +137,20 @@ fn describe() {
 /// Every metric of this program. A test finds the names in the source that are missing here.
 const METRICS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Gauge, BUILD_INFO, Unit::Count, "The version that runs."),
+    (Kind::Counter, "interlock_http_requests_total", Unit::Count, "Requests by listener, route and status."),
+    (Kind::Histogram, "interlock_http_request_seconds", Unit::Seconds, "Time from a request to its answer."),
+    (Kind::Counter, "interlock_payment_transitions_total", Unit::Count, "Changes of a payment's state, by new state."),
+    (Kind::Gauge, "interlock_operations_under_way", Unit::Count, "Operations that a host works on."),
+    (Kind::Gauge, "interlock_operations_unknown", Unit::Count, "Operations whose outcome nobody knows."),
+    (Kind::Counter, "interlock_taken_over_total", Unit::Count, "Tasks taken over from a host that is gone."),
+    (Kind::Gauge, "interlock_database_connections", Unit::Count, "Open connections to Postgres."),
+    (Kind::Gauge, "interlock_database_connections_idle", Unit::Count, "Those of them that wait for work."),
+    (Kind::Counter, "interlock_egress_refused_total", Unit::Count, "Requests of connectors that were not let out."),
+    (Kind::Counter, "interlock_wire_exchanges_total", Unit::Count, "Exchanges with gateways by how they ended."),
+    (Kind::Histogram, "interlock_wire_exchange_seconds", Unit::Seconds, "Time of an exchange with a gateway."),
+    (Kind::Counter, "interlock_wire_connections_total", Unit::Count, "Connections to gateways that were asked for."),
+    (Kind::Gauge, "interlock_wire_idle_connections", Unit::Count, "Connections to gateways that wait for work."),
+    (Kind::Gauge, "interlock_wire_breakers_tripped", Unit::Count, "Gateway accounts that are left alone for now."),
     (Kind::Counter, "interlock_connector_runs_total", Unit::Count, "Runs of connectors by how they ended."),
     (Kind::Histogram, "interlock_connector_run_seconds", Unit::Seconds, "Time of a run, instantiation included."),
     (Kind::Histogram, "interlock_connector_queue_seconds", Unit::Seconds, "Time that a run waited for a thread."),
@@ -147,10 +161,9 @@ const METRICS: &[(Kind, &str, Unit, &str)] = &[
         Kind::Counter,
         "interlock_connector_divergences_total",
         Unit::Count,
-        "Runs that asked for something else than what is written down.",
+        "Runs that asked for what is not written down.",
     ),
     (Kind::Counter, "interlock_connector_busy_total", Unit::Count, "Runs refused because the queue was full."),
-    (Kind::Counter, "interlock_egress_refused_total", Unit::Count, "Requests of connectors that were not let out."),
 ];
 
 #[cfg(test)]

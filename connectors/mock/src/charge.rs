@@ -4,7 +4,7 @@ use interlock_connector::types::{
     Accepted, ActionNeeded, Approval, CustomerAction, DeclineCode, Failure, Method, Money, Outcome, Pairs, Redirect,
     RetryAdvice,
 };
-use interlock_connector::{DeclineTable, Host};
+use interlock_connector::{DeclineTable, Host, references};
 use serde::Deserialize;
 
 /// The name under which the charge's id is kept between operations.
@@ -111,24 +111,20 @@ impl Charge {
     }
 
     fn approval(self, minor_units: impl FnOnce(&Self) -> u64) -> Approval {
-        let amount = Money { minor_units: minor_units(&self), currency: self.currency.clone() };
-        let total = |minor_units| Money { minor_units, currency: self.currency.clone() };
+        let total = |minor_units| Money::new(minor_units, self.currency.as_str());
+        let references = references([(CHARGE, self.id.as_str())]);
+        let (captured, refunded, amount) = (total(self.captured), total(self.refunded), minor_units(&self));
         Approval {
-            amount,
-            captured_total: Some(total(self.captured)),
-            refunded_total: Some(total(self.refunded)),
-            references: references(&[(CHARGE, &self.id)]),
-            gateway_reference: self.id,
-            network_reference: None,
-            authorization_code: None,
-            capture_before: None,
-            extra: Vec::new(),
+            captured_total: Some(captured),
+            refunded_total: Some(refunded),
+            references,
+            ..Approval::of(self.id, Money::new(amount, self.currency))
         }
     }
 
     fn accepted(self) -> Accepted {
-        let references = references(&[(CHARGE, &self.id)]);
-        Accepted { gateway_reference: Some(self.id), references }
+        let references = references([(CHARGE, self.id.as_str())]);
+        Accepted::of(self.id, references)
     }
 
     fn action(self) -> Result<ActionNeeded, Failure> {
@@ -142,17 +138,14 @@ impl Charge {
                 vec![CustomerAction::OpenApp(action.url.clone()), CustomerAction::DisplayQr(action.url)]
             }
         };
-        let references = references(&[(CHARGE, &self.id)]);
+        let references = references([(CHARGE, self.id.as_str())]);
         Ok(ActionNeeded { gateway_reference: Some(self.id), references, actions, expires_at: None })
     }
 
     fn declined(self, host: &mut dyn Host) -> Outcome {
-        let references = references(&[(CHARGE, &self.id)]);
+        let references = references([(CHARGE, self.id.as_str())]);
         let (word, message) = self.decline.map(|decline| (decline.code, decline.message)).unwrap_or_default();
-        let mut decline = DECLINES.decline(&word, message, host);
-        decline.gateway_reference = Some(self.id);
-        decline.references = references;
-        Outcome::Declined(decline)
+        Outcome::Declined(DECLINES.decline(&word, message, host).about(self.id).with_references(references))
     }
 }
 
@@ -163,15 +156,8 @@ impl Refund {
             RefundStatus::Pending => Outcome::Pending(self.accepted()),
             RefundStatus::Declined => self.declined(host),
             RefundStatus::Succeeded => Outcome::Refunded(Approval {
-                amount: Money { minor_units: self.amount, currency: currency.to_owned() },
-                captured_total: None,
-                refunded_total: None,
                 references: self.references(),
-                gateway_reference: self.id,
-                network_reference: None,
-                authorization_code: None,
-                capture_before: None,
-                extra: Vec::new(),
+                ..Approval::of(self.id, Money::new(self.amount, currency))
             }),
         }
     }
@@ -179,24 +165,18 @@ impl Refund {
     /// That the gateway has it, without saying what became of it.
     pub fn accepted(self) -> Accepted {
         let references = self.references();
-        Accepted { gateway_reference: Some(self.id), references }
+        Accepted::of(self.id, references)
     }
 
     /// The gateway gives refunds no reasons.
     pub fn declined(self, host: &mut dyn Host) -> Outcome {
         const TABLE: DeclineTable = DeclineTable(&[("refund_declined", DeclineCode::Other, RetryAdvice::Never)]);
         let references = self.references();
-        let mut decline = TABLE.decline("refund_declined", "The gateway declined the refund.".to_owned(), host);
-        decline.gateway_reference = Some(self.id);
-        decline.references = references;
-        Outcome::Declined(decline)
+        let decline = TABLE.decline("refund_declined", "The gateway declined the refund.".to_owned(), host);
+        Outcome::Declined(decline.about(self.id).with_references(references))
     }
 
     fn references(&self) -> Pairs {
-        references(&[(CHARGE, &self.charge), (REFUND, &self.id)])
+        references([(CHARGE, self.charge.as_str()), (REFUND, self.id.as_str())])
     }
-}
-
-fn references(pairs: &[(&str, &String)]) -> Pairs {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())).collect()
 }

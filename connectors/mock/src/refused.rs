@@ -14,7 +14,7 @@ const REFUSALS: DeclineTable = DeclineTable(&[
     ("invalid_amount", DeclineCode::Misconfigured, RetryAdvice::OtherGateway),
     ("invalid_currency", DeclineCode::CurrencyUnsupported, RetryAdvice::OtherGateway),
     ("invalid_cvc", DeclineCode::IncorrectCvc, RetryAdvice::Never),
-    ("invalid_expiry", DeclineCode::ExpiredCard, RetryAdvice::Never),
+    ("invalid_expiry", DeclineCode::Misconfigured, RetryAdvice::OtherGateway),
     ("invalid_number", DeclineCode::IncorrectNumber, RetryAdvice::Never),
     ("invalid_reference", DeclineCode::Misconfigured, RetryAdvice::OtherGateway),
     ("invalid_request", DeclineCode::Misconfigured, RetryAdvice::OtherGateway),

@@ -90,11 +90,11 @@ pub async fn run(command: ConnectorCommand, as_json: bool) -> anyhow::Result<()>
             } else {
                 installed
             };
-            show(&installed, as_json, line);
+            show(&installed, as_json, lines);
         }
         ConnectorCommand::Activate { name, version, host } => {
             let activated = activate_version(&host.client()?, &name, &version).await?;
-            show(&activated, as_json, line);
+            show(&activated, as_json, lines);
         }
         ConnectorCommand::List { host } => {
             let listed = host
@@ -102,11 +102,7 @@ pub async fn run(command: ConnectorCommand, as_json: bool) -> anyhow::Result<()>
                 .call(Method::GET, "/admin/connectors", Body::Nothing)
                 .await
                 .context("the connectors were not listed")?;
-            show(&listed, as_json, |listed| {
-                let rows = listed.get("data").and_then(Value::as_array);
-                let lines: Vec<String> = rows.into_iter().flatten().map(line).collect();
-                if lines.is_empty() { "no connector is installed".to_owned() } else { lines.join("\n") }
-            });
+            show(&listed, as_json, lines);
         }
     }
     Ok(())
@@ -185,6 +181,13 @@ fn show(answer: &Value, as_json: bool, text: impl FnOnce(&Value) -> String) {
     print(&if as_json { answer.to_string() } else { text(answer) });
 }
 
+/// A line for each of a list, for each version of a connector, or for the one that it is.
+fn lines(answer: &Value) -> String {
+    let many = ["data", "versions"].iter().find_map(|name| answer.get(name)?.as_array());
+    let lines: Vec<String> = many.map_or_else(|| vec![line(answer)], |rows| rows.iter().map(line).collect());
+    if lines.is_empty() { "no connector is installed".to_owned() } else { lines.join("\n") }
+}
+
 /// Name, version, state and digest of one connector, as far as they are known.
 fn line(connector: &Value) -> String {
     let parts = ["name", "version", "state", "digest"].map(|name| text(connector, name));
@@ -193,4 +196,18 @@ fn line(connector: &Value) -> String {
 
 fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
     answer.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_answer_has_its_lines() {
+        let one = json!({ "name": "mock", "version": "0.1.0", "state": "active", "digest": "d1" });
+        assert_eq!(lines(&one), "mock  0.1.0  active  d1");
+        assert_eq!(lines(&json!({ "data": [one, one] })).lines().count(), 2);
+        assert_eq!(lines(&json!({ "name": "mock", "versions": [one] })), "mock  0.1.0  active  d1");
+        assert_eq!(lines(&json!({ "data": [] })), "no connector is installed");
+    }
 }

@@ -104,7 +104,7 @@ async fn run(command_line: CommandLine) -> anyhow::Result<()> {
             let (layers, unknown) = layers(&settings)?;
             telemetry::logs(LogFormat::Terminal)?;
             log_doubts(unknown.into_iter());
-            dev::run(&data_dir, layers, signals::shutdown()?).await?;
+            Box::pin(dev::run(&data_dir, layers, signals::shutdown()?)).await?;
         }
         Command::Migrate { settings } => {
             let (layers, _) = layers(&settings)?;

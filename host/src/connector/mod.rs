@@ -41,5 +41,5 @@ pub use bounds::{EngineConfig, Verb};
 pub use engine::{Engine, EngineError};
 pub use registry::{Listed, NotInstalled, Registry};
 pub use run::{RunError, Step, TrapKind, Verify};
-pub use version::Version;
+pub use version::{Version, hex};
 pub use wrap::{WrapError, wrap};

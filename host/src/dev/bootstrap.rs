@@ -90,7 +90,19 @@ async fn make_account(kept: &Kept, world: World, at: &Addresses<'_>) -> anyhow::
         .call_with(Method::POST, "/v1/gateway_accounts", Some(&key), Body::Json(account))
         .await
         .context("no gateway account could be made; is the connector `mock` in INTERLOCK_CONNECTORS_DIR?")?;
-    Ok(World { gateway_account: text(&made, "id")?, base_url: at.simulator.to_owned(), ..world })
+    let id = text(&made, "id")?;
+    if !world.gateway_account.is_empty() && world.gateway_account != id {
+        // Nobody answers at its address any more, and being older it would be tried first.
+        merchant(&world, at)?
+            .call(
+                Method::PATCH,
+                &format!("/v1/gateway_accounts/{}", world.gateway_account),
+                Body::Json(json!({ "enabled": false })),
+            )
+            .await
+            .context("the account at the simulator's earlier address could not be disabled")?;
+    }
+    Ok(World { gateway_account: id, base_url: at.simulator.to_owned(), ..world })
 }
 
 fn merchant(world: &World, at: &Addresses<'_>) -> anyhow::Result<Client> {

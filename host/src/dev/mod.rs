@@ -77,7 +77,7 @@ pub async fn run(data_dir: &Path, layers: Layers, shutdown: CancellationToken) -
     kept.save()?;
     // In this order they end: the simulator, then Postgres.
     let mut children = Children { simulator, postgres };
-    let ended = run_host(config, &mut kept, &mut children, &shutdown).await;
+    let ended = Box::pin(run_host(config, &mut kept, &mut children, &shutdown)).await;
     say("stopping");
     tokio::task::spawn_blocking(move || drop(children)).await.context("the children are being stopped")?;
     ended

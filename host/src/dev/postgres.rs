@@ -175,7 +175,7 @@ impl Place {
         let parent = if programs.can_reach(&home) { home.clone() } else { elsewhere(&home, programs)? };
         if parent != home {
             say(&format!(
-                "the user `postgres` cannot reach {}: the database lies in {} (removed by you, if ever)",
+                "the user `postgres` cannot reach {}: the database lies in {} instead",
                 home.display(),
                 parent.display()
             ));

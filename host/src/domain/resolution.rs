@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// Head-room between a resend and the end of the gateway's memory for keys: clocks differ, requests queue.
-pub const RESEND_MARGIN: Duration = Duration::from_secs(300);
+pub const RESEND_MARGIN: Duration = Duration::from_mins(5);
 
 /// One way to learn what became of an operation, in the order that the connector declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub struct Situation {
 }
 
 /// Whether `way` is open in `situation`.
+#[must_use]
 pub fn is_open(way: Way, situation: &Situation) -> bool {
     match way {
         Way::Resend { window } => {
@@ -54,6 +55,7 @@ pub fn is_open(way: Way, situation: &Situation) -> bool {
 
 /// The way to try at check number `checks`: those that are open take turns, in the order declared, so that a gateway
 /// whose write path is down is asked by its read path the next time.
+#[must_use]
 pub fn choose(ways: &[Way], situation: &Situation, checks: usize) -> Option<Way> {
     let open: Vec<Way> = ways.iter().copied().filter(|way| is_open(*way, situation)).collect();
     if open.is_empty() { None } else { open.get(checks % open.len()).copied() }
@@ -61,6 +63,7 @@ pub fn choose(ways: &[Way], situation: &Situation, checks: usize) -> Option<Way>
 
 /// Whether "never received" counts as proof: said twice, the second time at least `settle` after the operation could
 /// no longer be under way.
+#[must_use]
 pub fn never_received_counts(times: usize, since_unknown: Duration, settle: Duration) -> bool {
     times >= 2 && since_unknown >= settle
 }
@@ -87,9 +90,13 @@ mod tests {
     fn a_resend_ends_before_the_keys_window() {
         let resend = Way::Resend { window: DAY };
         assert!(is_open(resend, &situation()));
-        let late = Situation { age: DAY.checked_sub(Duration::from_secs(330)).expect("a day is longer"), ..situation() };
+        let late =
+            Situation { age: DAY.checked_sub(Duration::from_secs(330)).expect("a day is longer"), ..situation() };
         assert!(!is_open(resend, &late));
-        assert!(is_open(resend, &Situation { age: late.age.checked_sub(Duration::from_secs(1)).expect("longer"), ..late }));
+        assert!(is_open(
+            resend,
+            &Situation { age: late.age.checked_sub(Duration::from_secs(1)).expect("longer"), ..late }
+        ));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// How long to wait before check number `done` + 1 of an unknown outcome; none where the schedule is used up and a
 /// person must look. `delays` is the setting `INTERLOCK_VERIFY_DELAYS`.
+#[must_use]
 pub fn next_check(delays: &[Duration], done: usize) -> Option<Duration> {
     delays.get(done).copied()
 }

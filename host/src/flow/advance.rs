@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     app::App,
-    connector::types::Outcome,
+    connector::types::{Outcome, Pairs},
     domain::{
         payment::{Decision, Event, State, Totals, decide},
         schedule,
@@ -28,9 +28,7 @@ use crate::{
     store::{
         self,
         begin::{AuditRows, OutboxRows},
-        finish::{
-            AttemptColumns, Finish, Finished, KeyAnswer, OperationColumns, PaymentColumns, Review, Work,
-        },
+        finish::{AttemptColumns, Finish, Finished, KeyAnswer, OperationColumns, PaymentColumns, Review, Work},
         journal::Leased,
         payments::Payment,
     },
@@ -52,6 +50,8 @@ pub struct Subject {
     /// How often an unknown outcome was asked for, this time not counted.
     pub checks: i16,
     pub never_received: i16,
+    /// What earlier outcomes of the attempt returned, merged.
+    pub references: Pairs,
     /// Since when it can no longer be under way; none where it was not unknown.
     pub unknown_for: Option<Duration>,
 }
@@ -167,7 +167,10 @@ pub async fn apply(
 async fn reread(app: &App, subject: &Subject) -> Result<Payment, store::Error> {
     let mut conn = app.pool.acquire().await?;
     let payment = store::payments::get(&mut conn, subject.payment.merchant(), subject.payment.id()).await?;
-    payment.ok_or_else(|| store::Error::Unreadable { table: "payments", what: format!("{} is gone", subject.payment.id()) })
+    payment.ok_or_else(|| store::Error::Unreadable {
+        table: "payments",
+        what: format!("{} is gone", subject.payment.id()),
+    })
 }
 
 /// The payment as commit 2 will leave it, and what goes with that.
@@ -206,8 +209,9 @@ impl After {
             Decision::Review => Some("contradiction"),
             Decision::Move(_) | Decision::Stay => None,
         };
-        let totals = Totals { amount: payment.amount, authorized: payment.amount_authorized, captured: payment.amount_captured }
-            .after(to);
+        let totals =
+            Totals { amount: payment.amount, authorized: payment.amount_authorized, captured: payment.amount_captured }
+                .after(to);
         payment.status = to;
         payment.amount_authorized = totals.authorized;
         payment.amount_captured = totals.captured;
@@ -245,7 +249,8 @@ impl After {
             work: Some(work),
         };
         after.write_trail(app, now);
-        after.body = after.payment.status.is_answer().then(|| crate::view::payment::PaymentView::new(&after.payment).to_bytes());
+        after.body =
+            after.payment.status.is_answer().then(|| crate::view::payment::PaymentView::new(&after.payment).to_bytes());
         after
     }
 
@@ -304,7 +309,7 @@ impl After {
                 number: subject.underway.attempt_number,
                 status: learned.attempt_status(payment.status),
                 gateway_reference: learned.gateway_reference.as_deref(),
-                references: super::prepare::json(&learned.references),
+                references: super::prepare::json(&learned.new_references(&subject.references)),
                 last_error: learned.last_error.as_ref(),
             },
             operation: OperationColumns {
@@ -389,10 +394,12 @@ fn event_type(to: State) -> &'static str {
 }
 
 /// Whether the gateway's figures are the payment's.
+#[must_use]
 pub fn is_ours(payment: &Payment, outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Authorized(approval) | Outcome::Captured(approval) => {
-            i64::try_from(approval.amount.minor_units) == Ok(payment.amount) && approval.amount.currency == payment.currency
+            i64::try_from(approval.amount.minor_units) == Ok(payment.amount)
+                && approval.amount.currency == payment.currency
         }
         Outcome::Cancelled(_)
         | Outcome::Refunded(_)
@@ -407,6 +414,7 @@ pub fn is_ours(payment: &Payment, outcome: &Outcome) -> bool {
 }
 
 /// What a review shows to the person who decides.
+#[must_use]
 pub fn review_detail(event: Event, from: State, outcome: Option<&Value>) -> Value {
     json!({ "event": <&str>::from(event), "payment_was": <&str>::from(from), "gateway_says": outcome })
 }

@@ -14,11 +14,13 @@ use crate::{
 const ACCEPTED: u16 = 202;
 
 /// The payment as it is, for an outcome that is not final.
+#[must_use]
 pub fn accepted(payment: &Payment) -> Answer {
     Answer { status: ACCEPTED, body: PaymentView::new(payment).to_bytes().into(), replayed: false }
 }
 
 /// The payment as it is, where nothing had to be done.
+#[must_use]
 pub fn unchanged(payment: &Payment) -> Answer {
     Answer { status: 200, body: PaymentView::new(payment).to_bytes().into(), replayed: false }
 }
@@ -46,7 +48,7 @@ pub async fn of_taken_key(app: &Arc<App>, call: &Call) -> Result<Answer, Refusal
 }
 
 async fn of_found(app: &Arc<App>, call: &Call, found: Found) -> Result<Answer, Refusal> {
-    if found.fingerprint != call.fingerprint {
+    if !call.has_fingerprint(&found.fingerprint) {
         return Err(Refusal::KeyReused);
     }
     if let (Some(status), Some(body)) = (found.answer_status, found.answer_body) {

@@ -53,12 +53,7 @@ pub async fn confirm_payment(
     task::detached(app, async move { confirm(&owned, &call, payment, confirmation).await }).await
 }
 
-async fn confirm(
-    app: &Arc<App>,
-    call: &Call,
-    id: PaymentId,
-    confirmation: Confirmation,
-) -> Result<Answer, Refusal> {
+async fn confirm(app: &Arc<App>, call: &Call, id: PaymentId, confirmation: Confirmation) -> Result<Answer, Refusal> {
     // The key is answered before the state is looked at: a repeat of a confirm that succeeded is not an error.
     if let Some(answer) = answer::of_key(app, call).await? {
         return Ok(answer);
@@ -79,25 +74,24 @@ async fn confirm(
                 Refusal::Invalid(vec![Fault::new("/payment_method", "is needed: the payment was created without one")])
             })?,
         };
-        let wanted = gateway_account.or(payment.gateway_account_id.map(GatewayAccountId::from_uuid));
-        let wanted = if payment.attempt_count == 0 { wanted } else { gateway_account };
+        // The account that the payment was created for; a new attempt after a failure is routed anew.
+        let first = payment.gateway_account_id.filter(|_| payment.attempt_count == 0);
+        let wanted = gateway_account.or(first.map(GatewayAccountId::from_uuid));
         let trial = Trial { call, payment: payment.clone(), return_url: return_url.clone(), wanted };
-        match trial.begin(app, method).await? {
-            Some(begun) => return drive_and_answer(app, call, begun).await,
-            None => {
-                if let Some(answer) = answer::of_key(app, call).await? {
-                    return Ok(answer);
-                }
-                payment = read(app, call, id).await?;
-                if brings_method {
-                    // What it brought was consumed by the try that lost; the winner is under way.
-                    return match may_try(&payment, true, false)? {
-                        Verdict::AsItIs => Ok(answer::unchanged(&payment)),
-                        Verdict::Accepted => Ok(answer::accepted(&payment)),
-                        Verdict::Try => Err(Refusal::OperationInProgress),
-                    };
-                }
-            }
+        if let Some(begun) = trial.begin(app, method).await? {
+            return drive_and_answer(app, call, begun).await;
+        }
+        if let Some(answer) = answer::of_key(app, call).await? {
+            return Ok(answer);
+        }
+        payment = read(app, call, id).await?;
+        if brings_method {
+            // What it brought was consumed by the try that lost; the winner is under way.
+            return match may_try(&payment, true, false)? {
+                Verdict::AsItIs => Ok(answer::unchanged(&payment)),
+                Verdict::Accepted => Ok(answer::accepted(&payment)),
+                Verdict::Try => Err(Refusal::OperationInProgress),
+            };
         }
     }
     Err(Refusal::OperationInProgress)
@@ -172,9 +166,10 @@ impl Trial<'_> {
     async fn begin(self, app: &Arc<App>, method: Method) -> Result<Option<Begun>, Refusal> {
         fault::point(Point::BeforeFirstRun);
         let Self { call, mut payment, return_url, wanted } = self;
-        let currency: Currency = payment.currency.parse().map_err(|_| {
-            Refusal::Internal(anyhow::anyhow!("payment {} has a currency that is none", payment.id()))
-        })?;
+        let currency: Currency = payment
+            .currency
+            .parse()
+            .map_err(|_| Refusal::Internal(anyhow::anyhow!("payment {} has a currency that is none", payment.id())))?;
         let routes = route::candidates(app, call.merchant, &method.word, currency, wanted).await?;
         let authorize = authorize_of(&payment, &method, return_url.clone())?;
         let prepared = prepare::authorize(app, payment.id(), &authorize, routes).await?;
@@ -208,7 +203,7 @@ impl Trial<'_> {
         fault::point(Point::BeforeCommitOne);
         let public_id = payment.id().to_string();
         let lease = app.new_lease();
-        let begin = Begin {
+        let commit = Begin {
             merchant_id: payment.merchant_id,
             payment_id: payment.payment_id,
             public_id: &public_id,
@@ -220,7 +215,7 @@ impl Trial<'_> {
             now,
         };
         let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-        let begun = store::begin::begin(&mut conn, begin, &expected).await?;
+        let begun = store::begin::begin(&mut conn, commit, &expected).await?;
         drop(conn);
         Ok(match begun {
             store::begin::Begun::Yes => Some(Begun { payment, prepared, filling: method.filling, lease }),
@@ -239,9 +234,7 @@ fn authorize_of(payment: &Payment, method: &Method, return_url: Option<String>) 
         description: payment.description.clone(),
         order_reference: None,
         return_url: return_url.or_else(|| payment.return_url.clone()),
-        metadata: metadata
-            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
-            .collect(),
+        metadata: metadata.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect(),
         extra: Vec::new(),
     })
 }
@@ -269,11 +262,7 @@ async fn drive_begun(
     report: oneshot::Sender<Result<Answer, Refusal>>,
 ) {
     let Begun { payment, prepared, filling, lease } = begun;
-    let leased = Leased {
-        merchant_id: payment.merchant_id,
-        operation_id: prepared.operation_id.uuid(),
-        fence: 1,
-    };
+    let leased = Leased { merchant_id: payment.merchant_id, operation_id: prepared.operation_id.uuid(), fence: 1 };
     let underway = Underway {
         operation_id: prepared.operation_id.uuid(),
         attempt_number: payment.attempt_count,
@@ -287,30 +276,36 @@ async fn drive_begun(
     let ended = match prepared.first {
         First::Done(outcome) => Ended { what: What::Outcome(outcome), reply: None },
         First::Broken(why) => Ended { what: What::NotSent(why), reply: None },
-        First::Send(request) => {
-            match manage_accounts::holes_secrets(&app, &prepared.account) {
-                Err(refusal) => {
-                    tracing::error!(gateway.account = %prepared.account.id(), "the account's secrets do not open: {refusal}");
-                    Ended { what: What::NotSent("the gateway account's secrets do not open".into()), reply: None }
-                }
-                Ok(secrets) => {
-                    let mut running = Running {
-                        asking: leased.operation_id,
-                        leased,
-                        lease,
-                        gateway_account_id: prepared.account.gateway_account_id,
-                        version: prepared.version,
-                        context: prepared.context,
-                        operation: prepared.operation,
-                        permit: prepared.permit,
-                        holes: filling.into_holes(secrets),
-                        transcript: Vec::new(),
-                    };
-                    drive::drive(&app, &mut running, request).await
-                }
+        First::Send(request) => match manage_accounts::holes_secrets(&app, &prepared.account) {
+            Err(refusal) => {
+                tracing::error!(gateway.account = %prepared.account.id(), "the account's secrets do not open: {refusal}");
+                Ended { what: What::NotSent("the gateway account's secrets do not open".into()), reply: None }
             }
-        }
+            Ok(secrets) => {
+                let mut running = Running {
+                    asking: leased.operation_id,
+                    leased,
+                    lease,
+                    gateway_account_id: prepared.account.gateway_account_id,
+                    version: prepared.version,
+                    context: prepared.context,
+                    operation: prepared.operation,
+                    permit: prepared.permit,
+                    holes: filling.into_holes(secrets),
+                    transcript: Vec::new(),
+                };
+                drive::drive(&app, &mut running, request).await
+            }
+        },
     };
-    let subject = advance::Subject { payment, underway, leased, checks: 0, never_received: 0, unknown_for: None };
+    let subject = advance::Subject {
+        payment,
+        underway,
+        leased,
+        checks: 0,
+        never_received: 0,
+        references: Vec::new(),
+        unknown_for: None,
+    };
     advance::conclude(&app, subject, ended, Some(report)).await;
 }

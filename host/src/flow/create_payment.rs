@@ -49,7 +49,8 @@ pub async fn create_payment(app: &Arc<App>, call: Call, new: NewPayment) -> Resu
     }
     let owned = Arc::clone(app);
     task::detached(app, async move {
-        let result = if new.confirm { create_and_confirm(&owned, &call, new).await } else { create(&owned, &call, new).await };
+        let result =
+            if new.confirm { create_and_confirm(&owned, &call, new).await } else { create(&owned, &call, new).await };
         owned.seen_keys.insert(seen(&call), ());
         result
     })
@@ -64,7 +65,18 @@ fn seen(call: &Call) -> u64 {
 }
 
 async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, Refusal> {
-    let NewPayment { money, capture_method, method, order: _, description, metadata, return_url, gateway_account, customer, .. } = new;
+    let NewPayment {
+        money,
+        capture_method,
+        method,
+        order: _,
+        description,
+        metadata,
+        return_url,
+        gateway_account,
+        customer,
+        ..
+    } = new;
     let method = match method {
         Some(input) => Some(method::from_input(app, call.merchant, input).await?),
         None => None,
@@ -75,7 +87,7 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
     payment.return_url = return_url;
     payment.metadata = object(&metadata);
     payment.customer = prepare::json(&customer);
-    payment.gateway_account_id = gateway_account.map(|account| account.uuid());
+    payment.gateway_account_id = gateway_account.map(super::super::domain::id::GatewayAccountId::uuid);
     payment.payment_method = method.as_ref().map(|method| method.shown.clone());
     payment.token_id = method.as_ref().and_then(|method| method.token_id);
     payment.audit_sequence = 1;
@@ -110,7 +122,9 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
 
 async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, Refusal> {
     fault::point(Point::BeforeFirstRun);
-    let NewPayment { money, capture_method, method, description, metadata, return_url, gateway_account, customer, .. } = new;
+    let NewPayment {
+        money, capture_method, method, description, metadata, return_url, gateway_account, customer, ..
+    } = new;
     let Some(input) = method else {
         return Err(Refusal::Invalid(vec![Fault::new("/payment_method", "is needed to confirm a payment")]));
     };
@@ -120,7 +134,10 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
     let now = app.clock.now();
     let mut payment = new_payment(app, call.merchant, money, capture_method, now);
     let authorize = Authorize {
-        amount: types::Money { minor_units: money.minor().unsigned_abs(), currency: money.currency().code().to_owned() },
+        amount: types::Money {
+            minor_units: money.minor().unsigned_abs(),
+            currency: money.currency().code().to_owned(),
+        },
         method: method.for_connector.clone(),
         capture: capture(capture_method),
         customer: customer.clone(),
@@ -161,7 +178,7 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
     fault::point(Point::BeforeCommitOne);
     let public_id = payment.id().to_string();
     let lease = app.new_lease();
-    let begin = Begin {
+    let commit = Begin {
         merchant_id: payment.merchant_id,
         payment_id: payment.payment_id,
         public_id: &public_id,
@@ -173,7 +190,7 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
         now,
     };
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-    let begun = store::begin::create_and_begin(&mut conn, begin, &columns(&payment)).await?;
+    let begun = store::begin::create_and_begin(&mut conn, commit, &columns(&payment)).await?;
     drop(conn);
     match begun {
         store::begin::Begun::No => answer::of_taken_key(app, call).await,
@@ -184,7 +201,13 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
 }
 
 /// A payment as it is before anything has happened to it.
-fn new_payment(app: &App, merchant: MerchantId, money: Money, capture_method: CaptureMethod, now: DateTime<Utc>) -> Payment {
+fn new_payment(
+    app: &App,
+    merchant: MerchantId,
+    money: Money,
+    capture_method: CaptureMethod,
+    now: DateTime<Utc>,
+) -> Payment {
     Payment {
         merchant_id: merchant.uuid(),
         payment_id: PaymentId::from_uuid(app.ids.v7()).uuid(),
@@ -240,7 +263,12 @@ fn columns(payment: &Payment) -> store::begin::NewPayment<'_> {
 
 /// The key's row, as commit 1 claims it.
 pub fn key_of<'a>(app: &App, call: &'a Call, now: DateTime<Utc>) -> Key<'a> {
-    Key { scope: &call.scope, key: &call.key, fingerprint: &call.fingerprint, expires_at: now + app.config.idempotency_ttl }
+    Key {
+        scope: &call.scope,
+        key: &call.key,
+        fingerprint: &call.fingerprint,
+        expires_at: now + app.config.idempotency_ttl,
+    }
 }
 
 /// The attempt's rows, as commit 1 writes them.
@@ -278,7 +306,8 @@ pub fn begun_attempt<'a>(
 /// Adds an event with the payment as it is now.
 pub fn push_event(app: &App, outbox: &mut OutboxRows, payment: &Payment, kind: &'static str, now: DateTime<Utc>) {
     let id = app.ids.v7();
-    let payload = view::event::payload(EventId::from_uuid(id), kind, now, payment.event_sequence, &PaymentView::new(payment));
+    let payload =
+        view::event::payload(EventId::from_uuid(id), kind, now, payment.event_sequence, &PaymentView::new(payment));
     outbox.id.push(id);
     outbox.kind.push(kind);
     outbox.sequence.push(payment.event_sequence);
@@ -296,6 +325,7 @@ fn object(pairs: &[(String, String)]) -> Value {
 }
 
 /// The connector's word for it.
+#[must_use]
 pub fn capture(method: CaptureMethod) -> types::CaptureMethod {
     match method {
         CaptureMethod::Automatic => types::CaptureMethod::Automatic,

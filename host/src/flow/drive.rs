@@ -17,7 +17,11 @@ use crate::{
         types::{Context, Effect, Exchange, Operation, Outcome, Request, Response},
     },
     fault::{self, Point},
-    store::{self, finish::Reply, journal::Leased},
+    store::{
+        self,
+        finish::Reply,
+        journal::{Leased, Next},
+    },
     vault::Holes,
     wire::{Outgoing, Permit, Sent},
 };
@@ -75,6 +79,7 @@ pub struct OwnedReply {
 
 impl OwnedReply {
     /// As the store writes it.
+    #[must_use]
     pub fn row(&self) -> Reply<'_> {
         Reply {
             operation_id: self.operation_id,
@@ -91,7 +96,7 @@ impl OwnedReply {
 
 /// Sends `request`, which is written down as exchange number `transcript.len() + 1`, and goes on until the connector has
 /// an outcome or the wire has none.
-#[tracing::instrument(name = "drive", skip_all, fields(operation.id = %running.operation.id, connector.name = running.version.name()))]
+#[tracing::instrument(name = "drive", skip_all, fields(payment.id = %running.operation.payment_id, operation.id = %running.operation.id, connector.name = running.version.name()))]
 pub async fn drive(app: &App, running: &mut Running, mut request: Request) -> Ended {
     loop {
         let position = position(running);
@@ -130,7 +135,9 @@ pub async fn run(app: &App, running: &Running) -> Result<Request, What> {
         return match step {
             Ok(Step::Send(request)) => Ok(request),
             Ok(Step::Done(outcome)) => Err(What::Outcome(outcome)),
-            Ok(Step::Failed(failure)) => Err(gave_up(running, format!("the connector made nothing of it: {}", failure.message))),
+            Ok(Step::Failed(failure)) => {
+                Err(gave_up(running, format!("the connector made nothing of it: {}", failure.message)))
+            }
             Err(RunError::Busy) => {
                 tokio::time::sleep(ENGINE_BUSY_PAUSE).await;
                 continue;
@@ -164,9 +171,7 @@ pub async fn write_down(
             &mut conn,
             running.leased,
             row.as_ref(),
-            running.asking,
-            position(running),
-            &journaled(next),
+            &Next { asking: running.asking, position: position(running), exchange: &journaled(next) },
             app.lease_ms(),
             app.clock.now(),
         )

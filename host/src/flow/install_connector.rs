@@ -30,8 +30,13 @@ pub async fn install(app: &Arc<App>, component: Vec<u8>) -> Result<Arc<Version>,
     };
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     let first = store::connectors::insert(&mut conn, &new).await?;
-    tracing::info!(connector.name = version.name(), connector.version = version.version(),
-        connector.digest = version.digest_hex(), first, "a connector's version is installed");
+    tracing::info!(
+        connector.name = version.name(),
+        connector.version = version.version(),
+        connector.digest = version.digest_hex(),
+        first,
+        "a connector's version is installed"
+    );
     Ok(app.registry.insert(version))
 }
 
@@ -46,7 +51,11 @@ async fn admit(app: &Arc<App>, component: Arc<Vec<u8>>) -> Result<Arc<Version>, 
 }
 
 fn reasons(refused: &Refused) -> Vec<Fault> {
-    refused.reasons.iter().map(|reason| Fault::new(reason.code.name(), format!("{}. {}", reason.detail, reason.hint))).collect()
+    refused
+        .reasons
+        .iter()
+        .map(|reason| Fault::new(reason.code.name(), format!("{}. {}", reason.detail, reason.hint)))
+        .collect()
 }
 
 /// Lets new operations begin with the version; where several components bear that version, with the newest of them.
@@ -61,10 +70,13 @@ pub async fn activate(app: &Arc<App>, name: &str, version: &str) -> Result<(), R
 
 /// Lets new operations begin with the version that was active before. 404 where there was none.
 pub async fn rollback(app: &Arc<App>, name: &str) -> Result<(), Refusal> {
-    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-    let previous = store::connectors::previous(&mut conn, name).await?.ok_or(Refusal::NotFound)?;
-    drop(conn);
-    activate_digest(app, name, &previous).await
+    let mut tx = app.pool.begin().await.map_err(store::Error::from)?;
+    let previous = store::connectors::previous(&mut tx, name).await?.ok_or(Refusal::NotFound)?;
+    store::connectors::activate(&mut tx, name, &previous, app.clock.now()).await?;
+    tx.commit().await.map_err(store::Error::from)?;
+    follow(app).await?;
+    tracing::info!(connector.name = name, "a connector was rolled back to the version before");
+    Ok(())
 }
 
 async fn activate_digest(app: &Arc<App>, name: &str, digest: &[u8]) -> Result<(), Refusal> {
@@ -122,7 +134,8 @@ pub async fn install_folder(app: &Arc<App>, folder: &Path) -> anyhow::Result<()>
         }
         let version = install(app, component).await.map_err(|refusal| match refusal {
             Refusal::ConnectorRefused(reasons) => {
-                let reasons: Vec<_> = reasons.iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect();
+                let reasons: Vec<_> =
+                    reasons.iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect();
                 anyhow::anyhow!("{} was refused: {}", file.display(), reasons.join("; "))
             }
             refusal => anyhow::Error::new(refusal),

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     connector::types::{
-        ActionNeeded, CustomerAction, Decline, Outcome, Pairs, Resolution, RetryAdvice, SyncTarget, Action, OperationKind,
+        Action, ActionNeeded, CustomerAction, Decline, OperationKind, Outcome, Pairs, Resolution, RetryAdvice,
+        SyncTarget,
     },
     domain::{
         payment::{Event, State},
@@ -50,6 +51,7 @@ pub struct Learned {
 
 impl Learned {
     /// Reads it.
+    #[must_use]
     pub fn of(what: &What, subject: &Subject) -> Self {
         let base = Self {
             event: Event::Unknown,
@@ -132,7 +134,8 @@ impl Learned {
                 ..self
             },
             Outcome::NotProcessed(after) => {
-                let wait = after.map_or_else(String::new, |seconds| format!("; it asks to come back after {seconds} s"));
+                let wait =
+                    after.map_or_else(String::new, |seconds| format!("; it asks to come back after {seconds} s"));
                 return self.not_sent(&format!("the gateway says that it did nothing{wait}")).with_outcome(outcome);
             }
             Outcome::NeverReceived => return self.never_received(subject).with_outcome(outcome),
@@ -172,6 +175,12 @@ impl Learned {
         Self { outcome: Some(prepare::json(outcome)), ..self }
     }
 
+    /// What it returned and the attempt does not know yet, so that asking again and again does not make it grow.
+    #[must_use]
+    pub fn new_references(&self, known: &Pairs) -> Pairs {
+        self.references.iter().filter(|pair| !known.contains(pair)).cloned().collect()
+    }
+
     /// The schedule of questions is used up.
     pub fn give_up(&mut self) {
         self.event = Event::GaveUp;
@@ -179,11 +188,13 @@ impl Learned {
     }
 
     /// What happens next where the payment is `to`: an operation that is in review waits for its person.
+    #[must_use]
     pub fn next_in(&self, to: State) -> Next {
         if to == State::ManualReview { Next::Person } else { self.next }
     }
 
     /// Why a review opens.
+    #[must_use]
     pub fn review_reason(&self) -> &'static str {
         match self.event {
             Event::Mismatched => "amount_mismatch",
@@ -193,11 +204,13 @@ impl Learned {
     }
 
     /// What the review shows.
+    #[must_use]
     pub fn evidence(&self, from: State) -> Value {
         review_detail(self.event, from, self.outcome.as_ref())
     }
 
     /// What the audit row says besides its event.
+    #[must_use]
     pub fn detail(&self, from: State) -> Option<Value> {
         let late = from == State::Failed;
         match (&self.why, &self.last_error, late) {
@@ -209,6 +222,7 @@ impl Learned {
     }
 
     /// The attempt's status, where the payment is `to`.
+    #[must_use]
     pub fn attempt_status(&self, to: State) -> &'static str {
         match (self.event, to) {
             (_, State::ManualReview) => "manual_review",
@@ -226,6 +240,7 @@ impl Learned {
     }
 
     /// The operation's status. It gets its outcome once: until it is resolved it has none.
+    #[must_use]
     pub fn operation_status(&self, to: State, resolved: bool) -> &'static str {
         match (resolved, self.event) {
             _ if to == State::ManualReview => "manual_review",
@@ -284,7 +299,9 @@ fn next_action(action: &ActionNeeded) -> Value {
         if !others.is_empty() {
             first.insert("alternatives".into(), Value::Array(others));
         }
-        if let Some(at) = action.expires_at.and_then(|at| i64::try_from(at).ok()).and_then(chrono::DateTime::from_timestamp_millis) {
+        if let Some(at) =
+            action.expires_at.and_then(|at| i64::try_from(at).ok()).and_then(chrono::DateTime::from_timestamp_millis)
+        {
             first.insert("expires_at".into(), Value::String(crate::view::time(at)));
         }
     }

@@ -38,11 +38,13 @@ pub struct Filling {
 
 impl Filling {
     /// Whether the card's code is there.
+    #[must_use]
     pub fn has_code(&self) -> bool {
         self.code.is_some()
     }
 
     /// Adds them to the account's secrets.
+    #[must_use]
     pub fn into_holes(self, secrets: Holes) -> Holes {
         let mut holes = secrets;
         if let Some(card) = &self.card {
@@ -125,7 +127,9 @@ async fn from_token(app: &App, merchant: MerchantId, id: TokenId) -> Result<Meth
     drop(conn);
     let Some(sealed) = &token.sealed else { return Err(gone()) };
     let record = id.to_string();
-    let open = |content| app.vault.open(&Binding { content, merchant, record: &record }, sealed).map_err(|error| unreadable(id, &error));
+    let open = |content| {
+        app.vault.open(&Binding { content, merchant, record: &record }, sealed).map_err(|error| unreadable(id, &error))
+    };
     match token.kind.as_str() {
         "card" => {
             let card = Card::from_bytes(open(Content::Card)?.expose())
@@ -153,7 +157,9 @@ async fn open_code(app: &App, merchant: MerchantId, id: TokenId, token: &Token) 
 }
 
 fn unreadable(id: TokenId, error: &crate::vault::OpenError) -> Refusal {
-    Refusal::Internal(anyhow::anyhow!("token {id} does not open: {error}; is INTERLOCK_MASTER_KEY the one it was sealed under?"))
+    Refusal::Internal(anyhow::anyhow!(
+        "token {id} does not open: {error}; is INTERLOCK_MASTER_KEY the one it was sealed under?"
+    ))
 }
 
 fn card_method(
@@ -164,7 +170,7 @@ fn card_method(
     code: Option<Secret>,
 ) -> Method {
     let text = |name: &str| details.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let has_holder = card.as_ref().is_some_and(|card| card.has_holder());
+    let has_holder = card.as_ref().is_some_and(super::super::vault::card::Card::has_holder);
     let shown = json!({ "type": "card", "card": {
         "brand": details.get("brand"), "last4": details.get("last4"),
         "expiry_month": details.get("expiry_month"), "expiry_year": details.get("expiry_year"),
@@ -205,12 +211,7 @@ fn upi_method(upi: &UpiInput) -> Method {
     }
 }
 
-fn wallet_method(
-    provider: &str,
-    token_id: Option<Uuid>,
-    sealed: Option<SealedToken>,
-    token: Option<Secret>,
-) -> Method {
+fn wallet_method(provider: &str, token_id: Option<Uuid>, sealed: Option<SealedToken>, token: Option<Secret>) -> Method {
     Method {
         word: format!("wallet:{provider}"),
         for_connector: PaymentMethod::Wallet(types::Wallet { provider: provider.into(), has_token: token.is_some() }),

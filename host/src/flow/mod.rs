@@ -12,7 +12,7 @@
 //!
 //! - **No gateway is called inside a transaction.**
 //! - **[`advance`] alone changes a payment's state**, together with its event and its outbox row.
-//! - A flow may die after any `await`: what it committed is enough for [`crate::worker::recover`] to finish the job.
+//! - A flow may die after any `await`: what it committed is enough for `worker/recover` to finish the job.
 
 pub mod advance;
 pub mod answer;
@@ -52,8 +52,18 @@ pub struct Call {
     pub key: String,
     /// Keyed digest of the body by value.
     pub fingerprint: [u8; 32],
+    /// The same under master keys that are retired.
+    pub retired_fingerprints: Vec<[u8; 32]>,
     /// The HTTP status of an answer whose outcome is final: 201 where something was created, else 200.
     pub final_status: u16,
+}
+
+impl Call {
+    /// Whether `kept` is the fingerprint of this call's body, under the present master key or a retired one.
+    #[must_use]
+    pub fn has_fingerprint(&self, kept: &[u8]) -> bool {
+        std::iter::once(&self.fingerprint).chain(&self.retired_fingerprints).any(|fingerprint| kept == fingerprint)
+    }
 }
 
 /// What a merchant gets: a status and the very bytes.
@@ -177,6 +187,7 @@ impl From<crate::store::Error> for Refusal {
 }
 
 /// The payment whose state the caller may watch, for `Location` headers.
+#[must_use]
 pub fn payment_location(payment: PaymentId) -> String {
     format!("/v1/payments/{payment}")
 }

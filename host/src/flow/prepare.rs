@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Refusal, RETRY_AFTER_UNAVAILABLE_S, route::Route};
+use super::{RETRY_AFTER_UNAVAILABLE_S, Refusal, route::Route};
 use crate::{
     app::App,
     connector::{
@@ -70,12 +70,8 @@ async fn prepare(
 ) -> Result<Prepared, Refusal> {
     let Route { account, version } = route;
     let operation_id = OperationId::from_uuid(app.ids.v7());
-    let operation = Arc::new(Operation {
-        id: operation_id.to_string(),
-        payment_id: payment.to_string(),
-        references,
-        action,
-    });
+    let operation =
+        Arc::new(Operation { id: operation_id.to_string(), payment_id: payment.to_string(), references, action });
     let context = Arc::new(new_context(app, &account));
     let (permit, first) = first_run(app, &version, &context, &operation).await?;
     if let First::Broken(why) = &first {
@@ -115,13 +111,16 @@ pub async fn first_run(
 ) -> Result<(Permit, First), Refusal> {
     let permit = match Permit::new(version.descriptor(), &context.settings) {
         Ok(permit) => permit,
-        Err(error) => return Ok((Permit { origins: Vec::new(), placements: Vec::new() }, First::Broken(error.to_string()))),
+        Err(error) => {
+            return Ok((Permit { origins: Vec::new(), placements: Vec::new() }, First::Broken(error.to_string())));
+        }
     };
     let first = match app.engine.perform(version, context, operation, Arc::new(Vec::new())).await {
         Ok(Step::Send(request)) => match app.wire.check(&request, &permit) {
             Ok(_) => First::Send(request),
             Err(refused) => {
-                metrics::counter!("interlock_egress_refused_total", "connector" => version.name().to_owned()).increment(1);
+                metrics::counter!("interlock_egress_refused_total", "connector" => version.name().to_owned())
+                    .increment(1);
                 First::Broken(format!("its request was refused: {refused}"))
             }
         },
@@ -139,6 +138,7 @@ pub async fn first_run(
 }
 
 /// A request as the journal keeps it.
+#[must_use]
 pub fn journaled(request: &Request) -> Exchange {
     Exchange { request: json(request), effect: request.effect, resendable: request.resendable }
 }

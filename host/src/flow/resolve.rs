@@ -17,8 +17,11 @@ use super::{
 use crate::{
     app::{App, Lease},
     connector::{
-        Version,
-        types::{Action, Context, Effect, Exchange, Operation, Request, Resolution, Response, Sync, SyncTarget},
+        Version, hex,
+        types::{
+            Accepted, Action, Context, Effect, Exchange, Operation, Outcome, Request, Resolution, Response, Sync,
+            SyncTarget,
+        },
     },
     domain::{
         id::{GatewayAccountId, MerchantId, OperationId, PaymentId},
@@ -42,11 +45,7 @@ const LACKING_PAUSE_MS: i64 = 10_000;
 #[tracing::instrument(skip_all, fields(operation.id = %OperationId::from_uuid(claimed.operation_id), task = claimed.task, fence = claimed.fence))]
 pub async fn resolve(app: &Arc<App>, claimed: Claimed, lease: Lease) {
     fault::point(Point::AfterTakeover);
-    let leased = Leased {
-        merchant_id: claimed.merchant_id,
-        operation_id: claimed.operation_id,
-        fence: claimed.fence,
-    };
+    let leased = Leased { merchant_id: claimed.merchant_id, operation_id: claimed.operation_id, fence: claimed.fence };
     match carry_on(app, &claimed, leased, lease).await {
         Ok(()) => {}
         Err(Stuck::Lacking(what)) => {
@@ -82,8 +81,20 @@ async fn postpone(app: &App, leased: Leased) -> Result<(), store::Error> {
     store::work::postpone(&mut conn, leased.merchant_id, leased.operation_id, leased.fence, LACKING_PAUSE_MS).await
 }
 
+/// Why an operation was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// Its host is gone.
+    Drive,
+    /// Its outcome is unknown.
+    Resolve,
+    /// The gateway has accepted it and not decided.
+    Poll,
+}
+
 /// An operation as the journal tells it.
 struct Case {
+    task: Task,
     subject: Subject,
     permit: Permit,
     lease: Lease,
@@ -92,16 +103,29 @@ struct Case {
     amount: i64,
     currency: String,
     has_code: bool,
-    references: Vec<(String, String)>,
     age: Duration,
+}
+
+impl Case {
+    /// What a question that came to nothing leaves: an accepted operation stays accepted, an unknown one unknown.
+    fn knew(&self, ended: Ended) -> Ended {
+        let ended = still_unknown(ended);
+        match (self.task, ended.what) {
+            (Task::Poll, What::Unknown(_)) => {
+                let accepted = Accepted { gateway_reference: None, references: Vec::new() };
+                Ended { what: What::Outcome(Outcome::Pending(accepted)), reply: ended.reply }
+            }
+            (_, what) => Ended { what, reply: ended.reply },
+        }
+    }
 }
 
 async fn carry_on(app: &Arc<App>, claimed: &Claimed, leased: Leased, lease: Lease) -> Result<(), Stuck> {
     let Some(case) = load(app, claimed, leased, lease).await? else { return Ok(()) };
-    match claimed.task.as_str() {
-        "drive" => take_over(app, case).await,
-        "poll" => ask(app, case).await,
-        _ => find_out(app, case).await,
+    match case.task {
+        Task::Drive => take_over(app, case).await,
+        Task::Poll => ask(app, case).await,
+        Task::Resolve => find_out(app, case).await,
     }
 }
 
@@ -140,9 +164,15 @@ async fn load(app: &App, claimed: &Claimed, leased: Leased, lease: Lease) -> Res
         leased,
         checks: claimed.checks,
         never_received: claimed.never_received,
+        references: read("attempts", operation.gateway_references)?,
         unknown_for: claimed.unknown_for_s.map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
     };
     Ok(Some(Case {
+        task: match claimed.task.as_str() {
+            "drive" => Task::Drive,
+            "poll" => Task::Poll,
+            _ => Task::Resolve,
+        },
         subject,
         permit,
         lease,
@@ -150,7 +180,6 @@ async fn load(app: &App, claimed: &Claimed, leased: Leased, lease: Lease) -> Res
         amount: operation.amount,
         currency: operation.currency,
         has_code: operation.has_code,
-        references: read("attempts", operation.gateway_references)?,
         age: Duration::from_secs(claimed.age_s.unsigned_abs()),
     }))
 }
@@ -165,7 +194,8 @@ async fn take_over(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
     }
     // Nothing of it can be under way: what is written down has its reply, and the next step follows from that.
     let holes = holes(app, &case).await?.ok_or_else(|| Stuck::Lacking("what fills its holes".into()))?;
-    let mut running = running(&case, case.subject.leased.operation_id, Arc::clone(&case.subject.underway.operation), holes, replied);
+    let mut running =
+        running(&case, case.subject.leased.operation_id, Arc::clone(&case.subject.underway.operation), holes, replied);
     let ended = match drive::run(app, &running).await {
         Ok(request) => match drive::write_down(app, &mut running, None, &request).await {
             Ok(()) => drive::drive(app, &mut running, request).await,
@@ -187,7 +217,7 @@ async fn find_out(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
         gateway_timeout: app.exchange_timeout(),
         resendable: last.is_some_and(|last| last.resendable),
         holes_complete: holes.is_some(),
-        has_reference: !case.references.is_empty(),
+        has_reference: !case.subject.references.is_empty(),
     };
     let ways = ways(&case.subject);
     let check = usize::try_from(case.subject.checks.max(1) - 1).unwrap_or(0);
@@ -233,7 +263,7 @@ async fn ask(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
     let operation = Arc::new(Operation {
         id: sync_id.to_string(),
         payment_id: underway.operation.payment_id.clone(),
-        references: case.references.clone(),
+        references: case.subject.references.clone(),
         action: Action::Sync(Sync { target_id: underway.operation.id.clone(), target }),
     });
     let context = Arc::new(Context {
@@ -268,14 +298,15 @@ async fn ask(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
     }
     drop(conn);
     let secrets = account_secrets(app, &case).await?;
-    let mut running = Running { context, lease, ..running(&case, sync_id.uuid(), operation, secrets, Vec::new()) };
-    let ended = still_unknown(drive::drive(app, &mut running, request).await);
+    let mut running = Running { lease, context, ..running(&case, sync_id.uuid(), operation, secrets, Vec::new()) };
+    let ended = case.knew(drive::drive(app, &mut running, request).await);
     advance::conclude(app, case.subject, ended, None).await;
     Ok(())
 }
 
 async fn unknown(app: &Arc<App>, case: Case, why: &str) -> Result<(), Stuck> {
-    advance::conclude(app, case.subject, Ended { what: What::Unknown(why.to_owned()), reply: None }, None).await;
+    let ended = case.knew(Ended { what: What::Unknown(why.to_owned()), reply: None });
+    advance::conclude(app, case.subject, ended, None).await;
     Ok(())
 }
 
@@ -330,7 +361,9 @@ async fn account_secrets(app: &App, case: &Case) -> Result<Holes, Stuck> {
 fn answered(journal: &[Journaled]) -> Result<Vec<Exchange>, store::Error> {
     let mut transcript = Vec::with_capacity(journal.len());
     for exchange in journal {
-        let (Some(status), Some(headers), Some(body)) = (exchange.status, &exchange.headers, &exchange.body) else { break };
+        let (Some(status), Some(headers), Some(body)) = (exchange.status, &exchange.headers, &exchange.body) else {
+            break;
+        };
         transcript.push(Exchange {
             request: read("exchanges", exchange.request.clone())?,
             response: Response {
@@ -374,8 +407,4 @@ fn ways(subject: &Subject) -> Vec<Way> {
 
 fn digest_of(bytes: &[u8]) -> Option<[u8; 32]> {
     bytes.try_into().ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -25,12 +25,7 @@ pub struct Accounts(Cache<MerchantId, Arc<Vec<GatewayAccount>>>);
 
 impl Default for Accounts {
     fn default() -> Self {
-        Self(
-            Cache::builder()
-                .max_capacity(ACCOUNTS_CACHED_MERCHANTS_MAX)
-                .time_to_live(ACCOUNTS_FRESH_FOR)
-                .build(),
-        )
+        Self(Cache::builder().max_capacity(ACCOUNTS_CACHED_MERCHANTS_MAX).time_to_live(ACCOUNTS_FRESH_FOR).build())
     }
 }
 

@@ -51,7 +51,14 @@ fn card_details(entry: &CardEntry) -> Value {
 }
 
 /// The row for a wallet's or a gateway's token.
-pub fn opaque(app: &App, merchant: MerchantId, id: TokenId, content: Content, token: &Secret, details: Value) -> SealedToken {
+pub fn opaque(
+    app: &App,
+    merchant: MerchantId,
+    id: TokenId,
+    content: Content,
+    token: &Secret,
+    details: Value,
+) -> SealedToken {
     let record = id.to_string();
     SealedToken {
         token_id: id.uuid(),
@@ -89,8 +96,10 @@ pub async fn know_day_key(app: &App, day: NaiveDate) -> Result<bool, Refusal> {
 
 fn learn(app: &App, day: NaiveDate, wrapped: &[u8]) -> Result<(), Refusal> {
     app.vault.learn_day_key(day, wrapped).map_err(|error| {
-        Refusal::Internal(anyhow::Error::new(error).context(format!(
-            "the key of {day} does not open; is INTERLOCK_MASTER_KEY the one it was wrapped under?"
-        )))
+        Refusal::Internal(
+            anyhow::Error::new(error).context(format!(
+                "the key of {day} does not open; is INTERLOCK_MASTER_KEY the one it was wrapped under?"
+            )),
+        )
     })
 }

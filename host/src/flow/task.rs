@@ -14,10 +14,15 @@ pub async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Refusal> {
     if app.stop.is_cancelled() {
-        return Err(Refusal::Unavailable { what: "this host is draining".into(), retry_after_s: RETRY_AFTER_UNAVAILABLE_S });
+        return Err(Refusal::Unavailable {
+            what: "this host is draining".into(),
+            retry_after_s: RETRY_AFTER_UNAVAILABLE_S,
+        });
     }
     match app.tasks.spawn(work.in_current_span()).await {
         Ok(result) => result,
-        Err(panic) => Err(Refusal::Internal(anyhow::Error::new(panic).context("the task of a request ended abnormally"))),
+        Err(panic) => {
+            Err(Refusal::Internal(anyhow::Error::new(panic).context("the task of a request ended abnormally")))
+        }
     }
 }

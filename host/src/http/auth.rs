@@ -30,7 +30,7 @@ const KEY_BELIEVED_FOR: Duration = Duration::from_millis(750);
 const KEYS_BELIEVED_MAX: u64 = 100_000;
 
 /// How long this host remembers what it revoked itself: longer than a look-up that began before may last.
-const REVOKED_REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REVOKED_REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
 /// What this host knows of API keys. It spares a confirmed payment one of its round trips.
 pub struct Keys {
@@ -80,7 +80,9 @@ impl Keys {
                     tracing::warn!(error = error as &dyn std::error::Error, "API keys cannot be looked up");
                     Err(Problem::unavailable("the database", crate::flow::RETRY_AFTER_UNAVAILABLE_S))
                 }
-                Denied::Store(error) => Err(Problem::internal(anyhow::anyhow!("API keys cannot be looked up: {error:?}"))),
+                Denied::Store(error) => {
+                    Err(Problem::internal(anyhow::anyhow!("API keys cannot be looked up: {error:?}")))
+                }
             },
         }
     }

@@ -1,5 +1,7 @@
 //! `GET /v1/connectors`: which connectors are installed and what they ask for.
 
+use std::fmt::Write as _;
+
 use axum::{extract::State, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -51,14 +53,11 @@ pub struct ConnectorView<'a> {
 }
 
 impl<'a> ConnectorView<'a> {
-    pub fn new(
-        name: &'a str,
-        version: &'a str,
-        digest: &[u8],
-        state: &'a str,
-        descriptor: &'a Descriptor,
-    ) -> Self {
-        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    pub fn new(name: &'a str, version: &'a str, digest: &[u8], state: &'a str, descriptor: &'a Descriptor) -> Self {
+        let digest = digest.iter().fold(String::with_capacity(digest.len() * 2), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("a String takes everything");
+            hex
+        });
         Self { object: "connector", name, version, digest, state, descriptor: DescriptorView::new(descriptor) }
     }
 }
@@ -204,18 +203,18 @@ impl OperationView {
     fn new(rules: &OperationRules) -> Self {
         Self {
             kind: rules.kind.into(),
-            resolutions: rules.resolutions.iter().map(ResolutionView::new).collect(),
+            resolutions: rules.resolutions.iter().copied().map(ResolutionView::new).collect(),
             settles_within_seconds: rules.settles_within_seconds,
         }
     }
 }
 
 impl ResolutionView {
-    fn new(resolution: &Resolution) -> Self {
+    fn new(resolution: Resolution) -> Self {
         let (kind, seconds) = match resolution {
-            Resolution::Resend(seconds) => ("resend", Some(*seconds)),
+            Resolution::Resend(seconds) => ("resend", Some(seconds)),
             Resolution::GetByReference => ("get_by_reference", None),
-            Resolution::FindByOperationId(seconds) => ("find_by_operation_id", Some(*seconds)),
+            Resolution::FindByOperationId(seconds) => ("find_by_operation_id", Some(seconds)),
             Resolution::AwaitWebhook => ("await_webhook", None),
             Resolution::CancelByOperationId => ("cancel_by_operation_id", None),
         };

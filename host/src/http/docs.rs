@@ -60,6 +60,7 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
     for (path, item) in &mut api.paths.paths {
         let is_merchants = path.starts_with("/v1/");
         let scheme = if is_merchants { MERCHANT_KEY } else { OPERATOR_TOKEN };
+        name_operations(path, item);
         for operation in operations(item) {
             operation.security = Some(vec![SecurityRequirement::new(scheme, Vec::<String>::new())]);
             operation.responses.responses.insert("default".to_owned(), RefOr::T(problem_response()));
@@ -121,6 +122,20 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().filter_map(Option::as_mut)
 }
 
+/// Names that are there once in the whole document, as those who generate clients need: what is there before are the
+/// names of functions, and every resource has a `list`.
+fn name_operations(path: &str, item: &mut PathItem) {
+    let words: Vec<&str> =
+        path.split('/').map(|word| word.trim_matches(['{', '}'])).filter(|word| !word.is_empty()).collect();
+    let methods =
+        [("get", &mut item.get), ("post", &mut item.post), ("patch", &mut item.patch), ("delete", &mut item.delete)];
+    for (method, operation) in methods {
+        if let Some(operation) = operation {
+            operation.operation_id = Some(format!("{method}_{}", words.join("_")));
+        }
+    }
+}
+
 fn add_idempotency(post: &mut Operation) {
     let key = ParameterBuilder::new()
         .name("Idempotency-Key")
@@ -165,9 +180,7 @@ fn title_case(name: &str) -> String {
 
 /// Fails where the documented type `T` and the reader of its body do not know the same fields.
 #[cfg(test)]
-pub(crate) fn assert_reads<T: utoipa::ToSchema>(
-    read: impl Fn(&serde_json::Value) -> Option<Vec<crate::flow::Fault>>,
-) {
+pub(crate) fn assert_reads<T: utoipa::ToSchema>(read: impl Fn(&serde_json::Value) -> Option<Vec<crate::flow::Fault>>) {
     use std::collections::BTreeSet;
 
     const STRANGER: &str = "§";
@@ -205,8 +218,7 @@ mod tests {
         let document = document();
         let mut calls = Vec::new();
         for (path, item) in &document.paths.paths {
-            let methods =
-                [("DELETE", &item.delete), ("GET", &item.get), ("PATCH", &item.patch), ("POST", &item.post)];
+            let methods = [("DELETE", &item.delete), ("GET", &item.get), ("PATCH", &item.patch), ("POST", &item.post)];
             let present = methods.into_iter().filter(|(_, operation)| operation.is_some());
             calls.extend(present.map(|(method, _)| format!("{path} {method}")));
         }

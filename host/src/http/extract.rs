@@ -44,11 +44,13 @@ impl Keyed {
     /// The call as idempotency sees it, once its body is read. `final_status` is that of an answer whose outcome is
     /// final.
     pub fn call(self, http: &Http, body: &Body, final_status: u16) -> Call {
+        let (fingerprint, retired_fingerprints) = body.fingerprints(&http.app.vault, self.merchant);
         Call {
             merchant: self.merchant,
             scope: self.scope,
             key: self.key,
-            fingerprint: body.fingerprint(&http.app.vault, self.merchant),
+            fingerprint,
+            retired_fingerprints,
             final_status,
         }
     }

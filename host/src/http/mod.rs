@@ -1,9 +1,9 @@
 //! HTTP: what merchants and operators ask. One file per resource with request, response, handler and documentation; the
 //! routes of all of them on this screen.
 //!
-//! - [`json`] reads bodies, strictly, and tells every fault at once.
-//! - [`problem`] is the only table of status codes and error codes.
-//! - [`auth`] and [`observe`] stand around whole groups of routes, so that no route can forget them.
+//! - `json` reads bodies, strictly, and tells every fault at once.
+//! - `problem` is the only table of status codes and error codes.
+//! - `auth` and `observe` stand around whole groups of routes, so that no route can forget them.
 
 mod admin;
 mod auth;
@@ -33,7 +33,7 @@ use crate::app::App;
 const TIME_BEYOND_ANSWER: Duration = Duration::from_secs(20);
 
 /// Operators' requests wait for the compiler: a component of 18 MB takes up to 46 s, more where others want the cores.
-const OPERATOR_TIME_MAX: Duration = Duration::from_secs(300);
+const OPERATOR_TIME_MAX: Duration = Duration::from_mins(5);
 
 /// Requests that are worked on at once, for each listener; one more is answered 503.
 const REQUESTS_MAX: usize = 4_096;
@@ -54,8 +54,8 @@ pub struct Routers {
 /// Builds both. They share what is known of API keys: a key that an operator revokes here is refused here at once.
 pub fn routers(app: &Arc<App>) -> Routers {
     let http = Http { app: Arc::clone(app), keys: Arc::default() };
-    let merchants = Router::from(merchant_routes())
-        .route_layer(middleware::from_fn_with_state(http.clone(), auth::merchants));
+    let merchants =
+        Router::from(merchant_routes()).route_layer(middleware::from_fn_with_state(http.clone(), auth::merchants));
     let operators =
         Router::from(admin::routes()).route_layer(middleware::from_fn_with_state(http.clone(), auth::operators));
     let answer_time_max = app.config.answer_timeout + TIME_BEYOND_ANSWER;
@@ -79,8 +79,7 @@ fn api() -> OpenApi {
 }
 
 fn around(http: &Http, name: &'static str, time_max: Duration, routes: Router<Http>) -> Router {
-    let listener =
-        Listener { http: http.clone(), name, time_max, free: Arc::new(Semaphore::new(REQUESTS_MAX)) };
+    let listener = Listener { http: http.clone(), name, time_max, free: Arc::new(Semaphore::new(REQUESTS_MAX)) };
     routes
         .fallback(respond::no_route)
         .method_not_allowed_fallback(respond::no_method)

@@ -59,7 +59,9 @@ pub async fn observe(State(listener): State<Listener>, request: Request, next: N
     );
     let response = match listener.free.try_acquire() {
         Ok(_taken) => bounded(listener.time_max, next.run(request)).instrument(span.clone()).await,
-        Err(_) => Problem::unavailable("this host, which has too much to do,", RETRY_AFTER_UNAVAILABLE_S).into_response(),
+        Err(_) => {
+            Problem::unavailable("this host, which has too much to do,", RETRY_AFTER_UNAVAILABLE_S).into_response()
+        }
     };
     let response = finish(response, &id, &span);
 
@@ -72,7 +74,11 @@ pub async fn observe(State(listener): State<Listener>, request: Request, next: N
     .increment(1);
     metrics::histogram!("interlock_http_request_seconds", "listener" => listener.name, "route" => route).record(took);
     span.in_scope(|| {
-        tracing::debug!(http.status = status.as_u16(), took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), "answered");
+        tracing::debug!(
+            http.status = status.as_u16(),
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "answered"
+        );
     });
     response
 }

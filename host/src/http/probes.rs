@@ -26,6 +26,7 @@ pub fn routes() -> Router<Http> {
 
 /// Whether this host may be given requests, and if not, why.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "four answers to four questions")]
 struct Readiness {
     ready: bool,
     draining: bool,
@@ -47,9 +48,8 @@ async fn readyz(State(http): State<Http>) -> Response {
     });
     let active = active.await.ok().and_then(Result::ok);
     let database = active.is_some();
-    let is_loaded = |digest: &[u8]| {
-        <[u8; 32]>::try_from(digest).is_ok_and(|digest| http.app.registry.by_digest(&digest).is_some())
-    };
+    let is_loaded =
+        |digest: &[u8]| <[u8; 32]>::try_from(digest).is_ok_and(|digest| http.app.registry.by_digest(&digest).is_some());
     let connectors =
         active.unwrap_or_default().iter().filter(|(_, _, active)| *active).all(|(_, digest, _)| is_loaded(digest));
     let ready = !draining && database && connectors;

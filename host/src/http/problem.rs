@@ -93,8 +93,12 @@ impl Code {
             Self::RequestTimeout => "Nothing was done: send the request again.",
             Self::IdempotencyInProgress => "Wait as `Retry-After` says, then send the same request with the same key.",
             Self::OperationInProgress => "Wait until the operation has ended: read the payment, or wait for its event.",
-            Self::PaymentNotConfirmable => "Read the payment: its status, and `last_error.advice`, say what is possible.",
-            Self::SettingIsIdentity => "Make a new gateway account with the other value, and disable or delete this one.",
+            Self::PaymentNotConfirmable => {
+                "Read the payment: its status, and `last_error.advice`, say what is possible."
+            }
+            Self::SettingIsIdentity => {
+                "Make a new gateway account with the other value, and disable or delete this one."
+            }
             Self::BodyTooLarge => "Send less; `detail` names the limit.",
             Self::UnsupportedMediaType => "Send the type that `detail` names.",
             Self::InvalidRequest => "Every entry of `errors` points at one value and says what is wrong with it.",
@@ -150,6 +154,9 @@ pub struct FaultView<'a> {
     /// RFC 6901; a query parameter is named like a field of the body.
     pointer: &'a str,
     detail: &'a str,
+    /// Of `connector_refused` alone: the reason, for clients to match on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
 }
 
 impl Problem {
@@ -210,14 +217,20 @@ impl Problem {
             detail: self.detail.as_deref(),
             code,
             request_id,
-            errors: self
-                .errors
-                .iter()
-                .take(ERRORS_MAX)
-                .map(|fault| FaultView { pointer: &fault.pointer, detail: &fault.detail })
-                .collect(),
+            errors: self.errors.iter().take(ERRORS_MAX).map(|fault| self.fault_view(fault)).collect(),
         };
         serde_json::to_vec(&view).expect("a view has string keys and no floats")
+    }
+}
+
+impl Problem {
+    fn fault_view<'a>(&self, fault: &'a Fault) -> FaultView<'a> {
+        // A component has no pointers: what stands in their place is the reason's code, and it is all of the body.
+        let (pointer, code) = match self.code {
+            Code::ConnectorRefused => ("", Some(fault.pointer.as_str())),
+            _ => (fault.pointer.as_str(), None),
+        };
+        FaultView { pointer, detail: &fault.detail, code }
     }
 }
 
@@ -326,6 +339,16 @@ mod tests {
           "type": "/docs/errors#invalid_request"
         }
         "#);
+    }
+
+    #[test]
+    fn every_reason_against_a_connector_has_its_code() {
+        let reasons = vec![Fault::new("wasi_import", "it imports wasi:cli/exit"), Fault::new("limits", "two memories")];
+        let problem = Problem::from(Refusal::ConnectorRefused(reasons));
+        let document: serde_json::Value = serde_json::from_slice(&problem.to_bytes("req_1")).unwrap();
+        assert_eq!(document["errors"][0]["code"], "wasi_import");
+        assert_eq!(document["errors"][0]["pointer"], "");
+        assert_eq!(document["errors"][1]["detail"], "two memories");
     }
 
     /// The cause may hold anything: it is for the log alone.

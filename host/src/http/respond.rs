@@ -39,12 +39,7 @@ impl<T> List<T> {
 
     /// A page of rows of which one more than `limit` was asked for: that one tells whether there is a next page, and
     /// `cursor_of` the last row of this one is where it begins.
-    pub fn page<'r, R>(
-        rows: &'r [R],
-        limit: i64,
-        cursor_of: impl Fn(&R) -> String,
-        show: impl Fn(&'r R) -> T,
-    ) -> Self {
+    pub fn page<'r, R>(rows: &'r [R], limit: i64, cursor_of: impl Fn(&R) -> String, show: impl Fn(&'r R) -> T) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let (shown, has_more) = rows.get(..limit).map_or((rows, false), |shown| (shown, rows.len() > limit));
         let next_cursor = if has_more { shown.last().map(cursor_of) } else { None };
@@ -54,6 +49,7 @@ impl<T> List<T> {
 
 /// What became of an object that was deleted.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the member's name in the contract")]
 pub struct Deleted {
     id: String,
     object: &'static str,
@@ -62,7 +58,7 @@ pub struct Deleted {
 }
 
 impl Deleted {
-    pub fn new(id: impl ToString, object: &'static str) -> Self {
+    pub fn new(id: &impl ToString, object: &'static str) -> Self {
         Self { id: id.to_string(), object, deleted: true }
     }
 }

@@ -46,7 +46,7 @@ async fn delete(
     PathId(token): PathId<TokenId>,
 ) -> Result<Response, Problem> {
     flow::store_token::delete_token(&http.app, merchant, token).await?;
-    Ok(respond::ok(&Deleted::new(token, "token")))
+    Ok(respond::ok(&Deleted::new(&token, "token")))
 }
 
 mod schema {

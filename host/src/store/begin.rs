@@ -295,10 +295,7 @@ fn claimed(row: &sqlx::postgres::PgRow) -> Result<Begun, Error> {
 }
 
 /// Binds `$1` to `$42`.
-fn bind_shared<'q>(
-    query: Query<'q, Postgres, PgArguments>,
-    begin: Begin<'q>,
-) -> Query<'q, Postgres, PgArguments> {
+fn bind_shared<'q>(query: Query<'q, Postgres, PgArguments>, begin: Begin<'q>) -> Query<'q, Postgres, PgArguments> {
     let Begin { merchant_id, payment_id, public_id, key, token, attempt, audit, outbox, now } = begin;
     let exchange = attempt.exchange;
     let code = token.and_then(|token| token.code.as_ref());
@@ -348,11 +345,7 @@ fn bind_shared<'q>(
 }
 
 /// Creates a payment that nobody has confirmed yet, with its answer stored: one statement, one commit.
-pub async fn create(
-    conn: &mut PgConnection,
-    begin: Created<'_>,
-    payment: &NewPayment<'_>,
-) -> Result<Begun, Error> {
+pub async fn create(conn: &mut PgConnection, begin: Created<'_>, payment: &NewPayment<'_>) -> Result<Begun, Error> {
     let row = sqlx::query(
         "-- store::begin::create
         with claim as (

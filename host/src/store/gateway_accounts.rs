@@ -54,16 +54,19 @@ pub struct SealedSecret {
 
 impl GatewayAccount {
     /// Its public id.
+    #[must_use]
     pub fn id(&self) -> GatewayAccountId {
         GatewayAccountId::from_uuid(self.gateway_account_id)
     }
 
     /// Whose it is.
+    #[must_use]
     pub fn merchant(&self) -> MerchantId {
         MerchantId::from_uuid(self.merchant_id)
     }
 
     /// Its public settings as a connector gets them, ordered by name.
+    #[must_use]
     pub fn settings_pairs(&self) -> Pairs {
         self.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
@@ -161,6 +164,23 @@ pub async fn get(
     let row = sqlx::query_as(
         "-- store::gateway_accounts::get
          select * from gateway_accounts where merchant_id = $1 and gateway_account_id = $2",
+    )
+    .bind(merchant.uuid())
+    .bind(account.uuid())
+    .fetch_optional(conn)
+    .await?;
+    Ok(row)
+}
+
+/// As [`get`], and nobody else changes it until the transaction ends.
+pub async fn get_for_update(
+    conn: &mut PgConnection,
+    merchant: MerchantId,
+    account: GatewayAccountId,
+) -> Result<Option<GatewayAccount>, Error> {
+    let row = sqlx::query_as(
+        "-- store::gateway_accounts::get_for_update
+         select * from gateway_accounts where merchant_id = $1 and gateway_account_id = $2 for update",
     )
     .bind(merchant.uuid())
     .bind(account.uuid())

@@ -16,15 +16,21 @@ pub struct Leased {
     pub fence: i32,
 }
 
+/// The request that goes out next.
+pub struct Next<'a> {
+    /// Whose exchange it is: the leased operation's, or that of a sync that asks about it.
+    pub asking: Uuid,
+    pub position: i16,
+    pub exchange: &'a Exchange,
+}
+
 /// Writes down a reply and the next request of the same operation, and renews the lease: one statement, one commit.
 /// Returns false, with nothing written, where the lease is another's.
 pub async fn next_exchange(
     conn: &mut PgConnection,
     leased: Leased,
     reply: Option<&Reply<'_>>,
-    asking: Uuid,
-    position: i16,
-    exchange: &Exchange,
+    next: &Next<'_>,
     lease_ms: i64,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
@@ -51,17 +57,17 @@ pub async fn next_exchange(
     .bind(leased.merchant_id)
     .bind(leased.operation_id)
     .bind(leased.fence)
-    .bind(asking)
+    .bind(next.asking)
     .bind(reply.map(|reply| reply.position))
     .bind(reply.map(|reply| reply.kind))
     .bind(reply.and_then(|reply| reply.status))
     .bind(reply.and_then(|reply| reply.headers.as_ref()))
     .bind(reply.and_then(|reply| reply.body))
     .bind(reply.and_then(|reply| reply.detail))
-    .bind(position)
-    .bind(&exchange.request)
-    .bind(<&str>::from(exchange.effect))
-    .bind(exchange.resendable)
+    .bind(next.position)
+    .bind(&next.exchange.request)
+    .bind(<&str>::from(next.exchange.effect))
+    .bind(next.exchange.resendable)
     .bind(lease_ms)
     .bind(now)
     .fetch_one(conn)
@@ -140,11 +146,7 @@ pub async fn begin_sync(
 
 /// Keeps a reply that came after its lease was lost. Evidence is never dropped and never overwrites: where the same
 /// lease has brought one already, that one stands.
-pub async fn late_reply(
-    conn: &mut PgConnection,
-    leased: Leased,
-    reply: &Reply<'_>,
-) -> Result<(), Error> {
+pub async fn late_reply(conn: &mut PgConnection, leased: Leased, reply: &Reply<'_>) -> Result<(), Error> {
     sqlx::query(
         "-- store::journal::late_reply
         insert into exchange_replies (merchant_id, operation_id, position, fence, kind, status, headers, body, detail, late, received_at)

@@ -30,7 +30,9 @@ use sqlx::{Row, postgres::PgRow};
 /// A text column that holds one of our words.
 pub(crate) fn enum_column<T: FromStr>(row: &PgRow, column: &str) -> Result<T, sqlx::Error> {
     let text: &str = row.try_get(column)?;
-    text.parse().map_err(|_| sqlx::Error::Decode(format!("column {column} holds `{text}`, which this program does not know").into()))
+    text.parse().map_err(|_| {
+        sqlx::Error::Decode(format!("column {column} holds `{text}`, which this program does not know").into())
+    })
 }
 
 /// The schema, embedded: `serve`, `dev` and `migrate` apply what is missing.
@@ -57,6 +59,7 @@ impl Error {
     /// Whether the same request may succeed in a moment: the connection broke, the server is away or starting, the
     /// pool is exhausted, or a serialisation failure or deadlock rolled it back. Of a statement that was under way when
     /// the connection broke nobody knows whether it committed: callers that write go on by the idempotency key.
+    #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreadable { .. } => false,
@@ -83,6 +86,7 @@ impl Error {
     }
 
     /// The constraint that refused the write, if one did.
+    #[must_use]
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Database(sqlx::Error::Database(database)) => database.constraint(),

@@ -36,11 +36,7 @@ pub struct Operation {
 }
 
 /// The operation, if it is there.
-pub async fn get(
-    conn: &mut PgConnection,
-    merchant_id: Uuid,
-    operation_id: Uuid,
-) -> Result<Option<Operation>, Error> {
+pub async fn get(conn: &mut PgConnection, merchant_id: Uuid, operation_id: Uuid) -> Result<Option<Operation>, Error> {
     let row = sqlx::query_as(
         "-- store::operations::get
          select o.merchant_id, o.operation_id, o.payment_id, o.attempt_number, o.gateway_account_id, o.kind, o.status, o.amount,

@@ -49,11 +49,13 @@ pub struct Payment {
 
 impl Payment {
     /// Its public id.
+    #[must_use]
     pub fn id(&self) -> PaymentId {
         PaymentId::from_uuid(self.payment_id)
     }
 
     /// Whose it is.
+    #[must_use]
     pub fn merchant(&self) -> MerchantId {
         MerchantId::from_uuid(self.merchant_id)
     }
@@ -98,11 +100,7 @@ impl FromRow<'_, PgRow> for Payment {
 }
 
 /// The payment, if the merchant has it.
-pub async fn get(
-    conn: &mut PgConnection,
-    merchant: MerchantId,
-    payment: PaymentId,
-) -> Result<Option<Payment>, Error> {
+pub async fn get(conn: &mut PgConnection, merchant: MerchantId, payment: PaymentId) -> Result<Option<Payment>, Error> {
     let row = sqlx::query_as(
         "-- store::payments::get
          select * from payments where merchant_id = $1 and payment_id = $2",
@@ -142,7 +140,7 @@ pub async fn list(conn: &mut PgConnection, merchant: MerchantId, filter: &Filter
     )
     .bind(merchant.uuid())
     .bind(filter.status.map(<&str>::from))
-    .bind(filter.order.map(|order| order.uuid()))
+    .bind(filter.order.map(super::super::domain::id::OrderId::uuid))
     .bind(filter.created_after)
     .bind(filter.before)
     .bind(filter.limit)

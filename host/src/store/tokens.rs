@@ -41,7 +41,12 @@ pub async fn get(conn: &mut PgConnection, merchant: MerchantId, token: TokenId) 
 
 /// Keeps a card that `POST /v1/tokens` brought; its code stays for an hour at most. Inserts one row, and one more for
 /// the code.
-pub async fn insert(conn: &mut PgConnection, merchant: MerchantId, token: &SealedToken, now: DateTime<Utc>) -> Result<(), Error> {
+pub async fn insert(
+    conn: &mut PgConnection,
+    merchant: MerchantId,
+    token: &SealedToken,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     let code = token.code.as_ref();
     sqlx::query(
         "-- store::tokens::insert
@@ -67,7 +72,12 @@ pub async fn insert(conn: &mut PgConnection, merchant: MerchantId, token: &Seale
 
 /// Lets go of what a token holds: its row stays for the audit, without anything that could pay. Returns whether there
 /// was one to let go of.
-pub async fn delete(conn: &mut PgConnection, merchant: MerchantId, token: TokenId, now: DateTime<Utc>) -> Result<bool, Error> {
+pub async fn delete(
+    conn: &mut PgConnection,
+    merchant: MerchantId,
+    token: TokenId,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
     let done = sqlx::query(
         "-- store::tokens::delete
          with code as (delete from token_codes where merchant_id = $1 and token_id = $2)

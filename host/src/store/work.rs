@@ -24,12 +24,7 @@ pub struct Claimed {
 
 /// Takes up to `limit` rows whose time has come, each under a new fence and a lease of `lease_ms`. Rows that another
 /// host is taking are passed over, so that any number of hosts may do this at once.
-pub async fn claim_due(
-    conn: &mut PgConnection,
-    owner: Uuid,
-    lease_ms: i64,
-    limit: i64,
-) -> Result<Vec<Claimed>, Error> {
+pub async fn claim_due(conn: &mut PgConnection, owner: Uuid, lease_ms: i64, limit: i64) -> Result<Vec<Claimed>, Error> {
     let rows = sqlx::query_as(
         "-- store::work::claim_due
         with due as (
@@ -56,7 +51,12 @@ pub async fn claim_due(
 
 /// Gives a lease back, so that another host takes the row at once: for a host that drains. Must touch one row, or none
 /// where the lease was lost.
-pub async fn hand_back(conn: &mut PgConnection, merchant_id: Uuid, operation_id: Uuid, fence: i32) -> Result<(), Error> {
+pub async fn hand_back(
+    conn: &mut PgConnection,
+    merchant_id: Uuid,
+    operation_id: Uuid,
+    fence: i32,
+) -> Result<(), Error> {
     sqlx::query(
         "-- store::work::hand_back
          update work set due_at = clock_timestamp(), owner = null where merchant_id = $1 and operation_id = $2 and fence = $3",

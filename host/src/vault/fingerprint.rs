@@ -36,6 +36,17 @@ impl Vault {
         of(&self.master, purpose, merchant, data)
     }
 
+    /// The fingerprints of `data` under the retired master keys: what a record from before a change of keys holds.
+    #[must_use]
+    pub fn retired_fingerprints(
+        &self,
+        purpose: Purpose,
+        merchant: MerchantId,
+        data: &[u8],
+    ) -> Vec<[u8; FINGERPRINT_BYTES]> {
+        self.retired.iter().map(|key| of(key, purpose, merchant, data)).collect()
+    }
+
     /// Whether `fingerprint` is that of `data`, taken under the present master key or a retired one.
     #[must_use]
     pub fn has_fingerprint(&self, purpose: Purpose, merchant: MerchantId, data: &[u8], fingerprint: &[u8]) -> bool {

@@ -52,6 +52,7 @@ pub struct SecretView {
 
 impl<'a> GatewayAccountView<'a> {
     /// The object as merchants see it.
+    #[must_use]
     pub fn new(account: &'a GatewayAccount) -> Self {
         let secrets = account.secrets.iter().filter_map(|(name, versions)| {
             let newest = versions.first()?;
@@ -77,6 +78,10 @@ impl<'a> GatewayAccountView<'a> {
     }
 
     /// Its bytes: what an answer holds, and what a replay repeats.
+    ///
+    /// # Panics
+    /// Never: all names are strings, and there are no floats.
+    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a view has string keys and no floats")
     }

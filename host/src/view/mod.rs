@@ -4,13 +4,14 @@
 //! makes them true: whoever writes them must be able to render them. `http` uses the same shapes for its documentation.
 
 pub mod event;
+pub mod gateway_account;
 pub mod payment;
 pub mod token;
-pub mod gateway_account;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 /// A time as the API shows it: RFC 3339 in UTC, with microseconds (what Postgres keeps).
+#[must_use]
 pub fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::time;
 use crate::{
+    connector::hex,
     domain::{
         id::{AttemptId, GatewayAccountId, OperationId, OrderId, PaymentId},
         payment::State,
@@ -57,6 +58,7 @@ pub struct PaymentView<'a> {
 
 impl<'a> PaymentView<'a> {
     /// The object as merchants see it.
+    #[must_use]
     pub fn new(payment: &'a Payment) -> Self {
         let capturable = matches!(payment.status, State::Authorized | State::PartiallyCaptured);
         Self {
@@ -89,6 +91,7 @@ impl<'a> PaymentView<'a> {
     }
 
     /// Its bytes: what an answer holds, and what a replay repeats.
+    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a view has string keys and no floats")
     }
@@ -120,6 +123,7 @@ pub struct AttemptView<'a> {
 
 impl<'a> AttemptView<'a> {
     /// The object as merchants see it.
+    #[must_use]
     pub fn new(attempt: &'a Attempt) -> Self {
         Self {
             id: AttemptId::from_uuid(attempt.attempt_id).to_string(),
@@ -128,7 +132,7 @@ impl<'a> AttemptView<'a> {
             status: &attempt.status,
             gateway_account: GatewayAccountId::from_uuid(attempt.gateway_account_id).to_string(),
             connector: &attempt.connector,
-            connector_digest: attempt.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            connector_digest: hex(&attempt.digest),
             payment_method: &attempt.payment_method,
             gateway_reference: attempt.gateway_reference.as_deref(),
             last_error: attempt.last_error.as_ref(),

@@ -26,6 +26,7 @@ pub struct TokenView {
 
 impl TokenView {
     /// The object as merchants see it; `details` is what the store keeps in clear.
+    #[must_use]
     pub fn new(id: TokenId, details: &Value, has_cvc: bool, created_at: DateTime<Utc>) -> Self {
         let mut card = details.clone();
         if let Some(card) = card.as_object_mut() {
@@ -35,6 +36,10 @@ impl TokenView {
     }
 
     /// Its bytes: what an answer holds, and what a replay repeats.
+    ///
+    /// # Panics
+    /// Never: all names are strings, and there are no floats.
+    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a view has string keys and no floats")
     }

@@ -7,7 +7,7 @@ use chrono::Days;
 use super::More;
 use crate::{app::App, store};
 
-pub(super) const PAUSE: Duration = Duration::from_secs(60);
+pub(super) const PAUSE: Duration = Duration::from_mins(1);
 /// Rows deleted in one statement: small transactions do not hold back others.
 const DELETE_MAX: i64 = 5_000;
 /// Days for which a key of the day is kept: a code lives for at most one day after the one it was entered on.

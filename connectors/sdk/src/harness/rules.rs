@@ -77,7 +77,7 @@ fn templates(request: &Request) -> impl Iterator<Item = (Location, &str, &Templa
 
 /// Holes without a placement of their kind. Where in a JSON body one stands, only the host looks.
 fn misplaced<'a>(descriptor: &'a Descriptor, request: &'a Request) -> impl Iterator<Item = String> + 'a {
-    let holes = templates(request).flat_map(move |(location, name, template)| {
+    templates(request).flat_map(move |(location, name, template)| {
         template.iter().flat_map(hole_names).filter(move |hole| {
             !descriptor.placements.iter().any(|placement| {
                 placement.hole == *hole
@@ -86,9 +86,7 @@ fn misplaced<'a>(descriptor: &'a Descriptor, request: &'a Request) -> impl Itera
                     && names(placement, location, name)
             })
         })
-    });
-    // A computed value of this request needs no placement: the secret in it never leaves the host.
-    holes.filter(|hole| !hole.starts_with("computed:"))
+    })
 }
 
 fn names(placement: &Placement, location: Location, name: &str) -> bool {

@@ -30,8 +30,6 @@ use settings::{Checked, Present};
 const OLD_SECRET_LIFE_H: i64 = 24;
 /// Versions of one secret that are kept at most: what is rotated faster than this loses the oldest early.
 const SECRET_VERSIONS_MAX: usize = 5;
-/// How often a change is decided again because somebody else changed the account in between.
-const CHANGE_TRIES_MAX: usize = 5;
 /// The status of an answer that tells of something new.
 const CREATED: i16 = 201;
 
@@ -93,7 +91,7 @@ pub async fn get_account(app: &App, merchant: MerchantId, id: GatewayAccountId) 
     found.filter(|account| account.deleted_at.is_none()).ok_or(Refusal::NotFound)
 }
 
-/// Changes an account by compare-and-set, and decides again where somebody else was first.
+/// Changes an account; of several changes at once, one after the other.
 pub async fn change_account(
     app: &App,
     merchant: MerchantId,
@@ -128,38 +126,36 @@ pub fn holes_secrets(app: &App, account: &GatewayAccount) -> Result<Holes, Refus
                 account.id()
             )))
         })?;
-        let declared = version.as_ref().and_then(|version| {
-            version.descriptor().settings.iter().find(|setting| setting.name == *name)
-        });
+        let declared = version
+            .as_ref()
+            .and_then(|version| version.descriptor().settings.iter().find(|setting| setting.name == *name));
         let encoding = declared.map_or(KeyEncoding::Utf8, |setting| setting.key_encoding);
         holes = holes.with_secret(name, encoding, opened);
     }
     Ok(holes)
 }
 
+/// Reads the account under its lock, has `decide` change it, and writes it by compare-and-set.
 async fn write(
     app: &App,
     merchant: MerchantId,
     id: GatewayAccountId,
-    decide: impl Fn(&mut GatewayAccount, DateTime<Utc>) -> Result<(), Refusal>,
+    decide: impl FnOnce(&mut GatewayAccount, DateTime<Utc>) -> Result<(), Refusal>,
 ) -> Result<GatewayAccount, Refusal> {
-    for _ in 0..CHANGE_TRIES_MAX {
-        let mut account = get_account(app, merchant, id).await?;
-        let expected_version = account.version;
-        let now = app.clock.now();
-        decide(&mut account, now)?;
-        account.version += 1;
-        account.updated_at = now;
-        let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-        if store::gateway_accounts::update(&mut conn, &account, expected_version).await? {
-            app.accounts.forget(merchant).await;
-            return Ok(account);
-        }
+    let mut tx = app.pool.begin().await.map_err(store::Error::from)?;
+    let found = store::gateway_accounts::get_for_update(&mut tx, merchant, id).await?;
+    let mut account = found.filter(|account| account.deleted_at.is_none()).ok_or(Refusal::NotFound)?;
+    let expected_version = account.version;
+    let now = app.clock.now();
+    decide(&mut account, now)?;
+    account.version += 1;
+    account.updated_at = now;
+    if !store::gateway_accounts::update(&mut tx, &account, expected_version).await? {
+        return Err(Refusal::Internal(anyhow::anyhow!("{id} changed although its row was locked")));
     }
-    Err(Refusal::Unavailable {
-        what: "the account, which others are changing,".to_owned(),
-        retry_after_s: super::RETRY_AFTER_IN_PROGRESS_S,
-    })
+    tx.commit().await.map_err(store::Error::from)?;
+    app.accounts.forget(merchant).await;
+    Ok(account)
 }
 
 fn new_account(
@@ -219,8 +215,7 @@ fn apply(app: &App, account: &mut GatewayAccount, change: &Change, now: DateTime
             let secrets = account.secrets.keys().map(String::as_str).collect();
             let present = Present { public: &account.settings, secrets, is_made: true };
             let entered = change.settings.clone();
-            let checked =
-                settings::merge(version.descriptor(), &present, entered, app.config.allow_private_networks)?;
+            let checked = settings::merge(version.descriptor(), &present, entered, app.config.allow_private_networks)?;
             keep(app, account, checked, now)?;
         }
     }

@@ -115,9 +115,9 @@ fn check_value(setting: &Setting, value: &str, allow_private_networks: bool) -> 
     match setting.kind {
         SettingKind::Text => Ok(()),
         SettingKind::Url => check_url(value, allow_private_networks),
-        SettingKind::Secret => key_text::decode(setting.key_encoding, value.as_bytes())
-            .map(drop)
-            .map_err(|fault| fault.to_string()),
+        SettingKind::Secret => {
+            key_text::decode(setting.key_encoding, value.as_bytes()).map(drop).map_err(|fault| fault.to_string())
+        }
     }
 }
 
@@ -165,13 +165,11 @@ fn unknown(name: &str, descriptor: &Descriptor) -> String {
         .map(|candidate| (damerau_levenshtein(&name.to_ascii_lowercase(), candidate), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3))
         .min();
-    match near {
-        Some((_, meant)) => format!("is not a setting of this connector; did you mean `{meant}`?"),
-        None => {
-            let known: Vec<_> = known.collect();
-            format!("is not a setting of this connector, which has: {}", known.join(", "))
-        }
+    if let Some((_, meant)) = near {
+        return format!("is not a setting of this connector; did you mean `{meant}`?");
     }
+    let known: Vec<_> = known.collect();
+    format!("is not a setting of this connector, which has: {}", known.join(", "))
 }
 
 /// Where a setting stands in the body (RFC 6901).
@@ -228,7 +226,9 @@ mod tests {
     fn new(settings: &[(&str, Option<&str>)]) -> Result<Checked, Vec<String>> {
         let present = Present { public: nothing(), secrets: vec![], is_made: false };
         merge(&descriptor(), &present, entered(settings), true).map_err(|refusal| match refusal {
-            Refusal::Invalid(faults) => faults.into_iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect(),
+            Refusal::Invalid(faults) => {
+                faults.into_iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect()
+            }
             other => vec![other.to_string()],
         })
     }
@@ -260,7 +260,9 @@ mod tests {
 
     #[test]
     fn base_urls_are_plain() {
-        for refused in ["/relative", "https://u:p@a.example", "https://a.example/?q=1", "https://a.example/#f", "mailto:a@b"] {
+        for refused in
+            ["/relative", "https://u:p@a.example", "https://a.example/?q=1", "https://a.example/#f", "mailto:a@b"]
+        {
             assert!(check_url(refused, true).is_err(), "{refused}");
         }
         assert!(check_url("http://a.example", false).is_err());

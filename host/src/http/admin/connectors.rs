@@ -34,7 +34,7 @@ const WASM: &str = "application/wasm";
 const COMPONENT_MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// Longer than an operator's connection needs for that much.
-const COMPONENT_ARRIVAL_MAX: Duration = Duration::from_secs(60);
+const COMPONENT_ARRIVAL_MAX: Duration = Duration::from_mins(1);
 
 /// The routes of this resource.
 pub fn routes() -> OpenApiRouter<Http> {
@@ -127,11 +127,7 @@ async fn get(State(http): State<Http>, names: PathNames<1>) -> Result<Response, 
     params(("name" = String, Path), ("version" = String, Path)),
     responses((status = 200, description = "Activated", body = VersionsView))
 )]
-async fn activate(
-    State(http): State<Http>,
-    names: PathNames<2>,
-    body: Body,
-) -> Result<Response, Problem> {
+async fn activate(State(http): State<Http>, names: PathNames<2>, body: Body) -> Result<Response, Problem> {
     let share = read(body.value(), |fields| {
         if fields.optional("share", kinds::whole(1..=100)).is_some_and(|share| share < 100) {
             fields.fault("share", "must be 100: canaries are not there yet");

@@ -166,7 +166,7 @@ async fn revoke_key(
 ) -> Result<Response, Problem> {
     manage_merchants::revoke_api_key(&http.app, merchant, key).await?;
     http.keys.revoke(key);
-    Ok(respond::ok(&Deleted::new(key, "api_key")))
+    Ok(respond::ok(&Deleted::new(&key, "api_key")))
 }
 
 mod schema {

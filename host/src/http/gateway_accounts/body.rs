@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn faults_have_their_pointers() {
-        let body = json!({"connector": "mock", "name": "", "settings": {"a/b": 1}, "priority": 1001, "methods": ["card", 1]});
+        let body =
+            json!({"connector": "mock", "name": "", "settings": {"a/b": 1}, "priority": 1001, "methods": ["card", 1]});
         let told: Vec<_> = new_account(&body).err().unwrap().into_iter().map(|fault| fault.pointer).collect();
         assert_eq!(told, ["/name", "/settings/a~1b", "/priority", "/methods/1"]);
     }

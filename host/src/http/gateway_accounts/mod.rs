@@ -14,9 +14,7 @@ use super::{
     problem::Problem,
     respond::{self, Deleted, List},
 };
-use crate::{
-    domain::id::GatewayAccountId, flow::manage_accounts, store, view::gateway_account::GatewayAccountView,
-};
+use crate::{domain::id::GatewayAccountId, flow::manage_accounts, store, view::gateway_account::GatewayAccountView};
 
 /// The routes of this resource.
 pub fn routes() -> OpenApiRouter<Http> {
@@ -45,11 +43,7 @@ async fn create(State(http): State<Http>, keyed: Keyed, body: Body) -> Result<Re
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses((status = 200, description = "A page", body = List<GatewayAccountView>))
 )]
-async fn list(
-    State(http): State<Http>,
-    Merchant(merchant): Merchant,
-    query: Query,
-) -> Result<Response, Problem> {
+async fn list(State(http): State<Http>, Merchant(merchant): Merchant, query: Query) -> Result<Response, Problem> {
     let (before, limit) = query.read(|fields| {
         let before = fields.optional("cursor", kinds::id::<GatewayAccountId>).map(GatewayAccountId::uuid);
         Some((before, respond::limit(fields)))
@@ -107,5 +101,5 @@ async fn delete(
     PathId(account): PathId<GatewayAccountId>,
 ) -> Result<Response, Problem> {
     manage_accounts::delete_account(&http.app, merchant, account).await?;
-    Ok(respond::ok(&Deleted::new(account, "gateway_account")))
+    Ok(respond::ok(&Deleted::new(&account, "gateway_account")))
 }

@@ -24,8 +24,8 @@ use crate::{
 /// Within this a whole body must have arrived: a client that sends a byte a minute holds nothing for long.
 const ARRIVAL_MAX: Duration = Duration::from_secs(15);
 
-/// How much of a body that is too large is read and thrown away before it is answered. A client that is still sending
-/// when the connection closes may never see why.
+/// How much of a body that is too large is read and thrown away beyond its limit before it is answered. A client that is
+/// still sending when the connection closes may never see why.
 const DISCARDED_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// Seconds for throwing away.
@@ -42,11 +42,13 @@ impl Body {
         &self.0
     }
 
-    /// The keyed digest of the body by value: neither white space nor the order of names counts.
-    pub fn fingerprint(&self, vault: &Vault, merchant: MerchantId) -> [u8; 32] {
+    /// The keyed digest of the body by value: neither white space nor the order of names counts. And those that it had
+    /// under master keys that are retired: a key that was used before a change of them is still known by its body.
+    pub fn fingerprints(&self, vault: &Vault, merchant: MerchantId) -> ([u8; 32], Vec<[u8; 32]>) {
         // Objects are ordered by name in memory, so equal values have equal texts.
         let canonical = Zeroizing::new(serde_json::to_vec(&self.0).expect("a JSON value can be written as JSON"));
-        vault.fingerprint(Purpose::IdempotencyBody, merchant, &canonical)
+        let purpose = Purpose::IdempotencyBody;
+        (vault.fingerprint(purpose, merchant, &canonical), vault.retired_fingerprints(purpose, merchant, &canonical))
     }
 }
 
@@ -105,7 +107,7 @@ pub async fn receive(
         headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
     let too_large = || Problem::new(Code::BodyTooLarge).with_detail(format!("at most {limit_bytes} bytes are read"));
     if announced > limit_bytes {
-        discard(incoming).await;
+        discard(incoming, limit_bytes).await;
         return Err(too_large());
     }
     let arrival = async {
@@ -126,7 +128,7 @@ pub async fn receive(
     match tokio::time::timeout(time_max, arrival).await {
         Ok(Ok(Some(bytes))) => Ok(bytes),
         Ok(Ok(None)) => {
-            discard(incoming).await;
+            discard(incoming, limit_bytes).await;
             Err(too_large())
         }
         Ok(Err(problem)) => Err(problem),
@@ -137,12 +139,12 @@ pub async fn receive(
     }
 }
 
-async fn discard(mut incoming: Incoming) {
+async fn discard(mut incoming: Incoming, limit_bytes: usize) {
     let reading = async {
         let mut discarded = 0;
         while let Some(Ok(frame)) = incoming.frame().await {
             discarded += frame.data_ref().map_or(0, bytes::Bytes::len);
-            if discarded > DISCARDED_MAX_BYTES {
+            if discarded > limit_bytes + DISCARDED_MAX_BYTES {
                 break;
             }
         }
@@ -181,11 +183,14 @@ mod tests {
         assert_eq!(problem.code(), Code::BodyTooLarge);
     }
 
-    /// It breaks where a dependency turns on serde_json's `preserve_order`: then the fingerprint must sort.
+    /// It breaks where a dependency turns on `serde_json`'s `preserve_order`: then the fingerprint must sort.
     #[test]
     fn order_and_white_space_do_not_count() {
         let text = |body: &str| serde_json::to_string(&parse(body.as_bytes()).unwrap()).unwrap();
-        assert_eq!(text(r#"{"b":[1,{"y":0,"x":0}],"a":"é"}"#), text("{ \"a\":\"\\u00e9\",\n\"b\":[1, {\"x\":0,\"y\":0}]}"));
+        assert_eq!(
+            text(r#"{"b":[1,{"y":0,"x":0}],"a":"é"}"#),
+            text("{ \"a\":\"\\u00e9\",\n\"b\":[1, {\"x\":0,\"y\":0}]}")
+        );
     }
 
     #[test]

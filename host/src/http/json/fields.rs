@@ -48,21 +48,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that may be absent; `null` counts as absent.
-    pub fn optional<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&'a Value) -> Result<T, String>,
-    ) -> Option<T> {
+    pub fn optional<T>(&mut self, name: &'static str, read: impl FnOnce(&'a Value) -> Result<T, String>) -> Option<T> {
         let value = self.take(name)?;
         read(value).map_err(|detail| self.fault(name, detail)).ok()
     }
 
     /// A field that must be there.
-    pub fn required<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&'a Value) -> Result<T, String>,
-    ) -> Option<T> {
+    pub fn required<T>(&mut self, name: &'static str, read: impl FnOnce(&'a Value) -> Result<T, String>) -> Option<T> {
         if self.object.is_some() && !self.has(name) {
             self.fault(name, "is required");
         }
@@ -70,11 +62,8 @@ impl<'a> Fields<'a> {
     }
 
     /// A field of which `null` means something else than absence: `Some(None)` for `null`.
-    pub fn nullable<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&mut Self) -> Option<T>,
-    ) -> Option<Option<T>> {
+    #[expect(clippy::option_option, reason = "absent, null, or a value: that is what JSON has")]
+    pub fn nullable<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.object.and_then(|object| object.get(name)) {
             Some(Value::Null) => {
                 self.known.push(name);
@@ -236,7 +225,12 @@ mod tests {
             fields.list("methods", 2, kinds::text(1..=4));
             amount.map(|amount| (amount, method, name))
         });
-        result.err().unwrap_or_default().into_iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect()
+        result
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|fault| format!("{}: {}", fault.pointer, fault.detail))
+            .collect()
     }
 
     #[test]
@@ -272,7 +266,10 @@ mod tests {
     fn counts_are_bounded() {
         let body = json!({"amount": 1, "metadata": {"a": "", "b": "", "c": ""}, "methods": ["a", "b", "c"]});
         let told = faults(&body);
-        assert_eq!(told, ["/metadata: must have at most 2 entries, not 3", "/methods: must have at most 2 items, not 3"]);
+        assert_eq!(
+            told,
+            ["/metadata: must have at most 2 entries, not 3", "/methods: must have at most 2 items, not 3"]
+        );
     }
 
     #[test]

@@ -198,8 +198,14 @@ mod tests {
         for accepted in ["https://shop.example/return?order=1", "http://127.0.0.1:8080"] {
             assert_eq!(web_url(&json!(accepted)), Ok(accepted.to_owned()));
         }
-        let refused =
-            ["/return", "ftp://a.example", "javascript:alert(1)", "https://", "https://u:p@a.example", "https://a.example/ b"];
+        let refused = [
+            "/return",
+            "ftp://a.example",
+            "javascript:alert(1)",
+            "https://",
+            "https://u:p@a.example",
+            "https://a.example/ b",
+        ];
         for refused in refused {
             assert!(web_url(&json!(refused)).is_err(), "{refused}");
         }

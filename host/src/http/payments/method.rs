@@ -73,10 +73,20 @@ pub fn card(fields: &mut Fields<'_>, now: Month) -> Option<CardEntry> {
     let year = fields.required("expiry_year", kinds::whole(CARD_NUMBER_FIELD));
     let cvc = fields.optional("cvc", kinds::string);
     let holder = fields.optional("holder", kinds::string);
-    match CardEntry::parse(number?, month?, year?, cvc, holder, now) {
+    // What could not be read is told already; the rest is judged all the same, so that all faults are told at once.
+    let unread = [("number", number.is_none()), ("expiry_month", month.is_none()), ("expiry_year", year.is_none())];
+    let entry = CardEntry::parse(
+        number.unwrap_or_default(),
+        month.unwrap_or_default(),
+        year.unwrap_or_default(),
+        cvc,
+        holder,
+        now,
+    );
+    match entry {
         Ok(entry) => Some(entry),
         Err(faults) => {
-            for fault in faults {
+            for fault in faults.into_iter().filter(|fault| !unread.contains(&(fault.field, true))) {
                 fields.fault(fault.field, fault.why);
             }
             None
@@ -130,6 +140,7 @@ fn provider(value: &Value) -> Result<String, String> {
 }
 
 /// Who pays: all of it is optional, and handed on to the gateway.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every reader of an object")]
 pub fn customer(fields: &mut Fields<'_>) -> Option<Customer> {
     Some(Customer {
         reference: fields.optional("reference", kinds::text(1..=255)),
@@ -253,6 +264,8 @@ mod tests {
         assert!(pointers.contains(&"/card/number") && pointers.contains(&"/card/cvc"), "{told:?}");
         assert!(pointers.contains(&"/card/expiry_month") && pointers.contains(&"/card/holdr"), "{told:?}");
         assert!(!told.concat().contains("4242"), "{told:?}");
+        let incomplete = faults(&json!({"type": "card", "card": {"number": "4242424242424241"}}));
+        assert_eq!(incomplete.len(), 3, "{incomplete:?}");
         let as_number = json!({"type": "card", "card": {"number": 4_242_424_242_424_242_u64, "expiry_month": 1, "expiry_year": 2031}});
         assert_eq!(faults(&as_number), ["/card/number: must be a string, not a number"]);
     }

@@ -92,11 +92,7 @@ async fn confirm(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses((status = 200, description = "A page", body = List<PaymentView>))
 )]
-async fn list(
-    State(http): State<Http>,
-    Merchant(merchant): Merchant,
-    query: Query,
-) -> Result<Response, Problem> {
+async fn list(State(http): State<Http>, Merchant(merchant): Merchant, query: Query) -> Result<Response, Problem> {
     let (filter, limit) = query.read(|fields| {
         let status = fields.optional("status", status);
         let order = fields.optional("order", kinds::id::<OrderId>);

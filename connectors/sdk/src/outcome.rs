@@ -1,0 +1,53 @@
+//! Shorter ways to say what came of an operation.
+
+use crate::types::{Accepted, Approval, Decline, Money, Pairs};
+
+impl Approval {
+    /// An approval that says no more than what was done and how much: totals, further references and the like can be
+    /// filled in with struct update syntax.
+    pub fn of(gateway_reference: impl Into<String>, amount: Money) -> Self {
+        Self {
+            gateway_reference: gateway_reference.into(),
+            amount,
+            captured_total: None,
+            refunded_total: None,
+            references: Pairs::new(),
+            network_reference: None,
+            authorization_code: None,
+            capture_before: None,
+            extra: Pairs::new(),
+        }
+    }
+}
+
+impl Accepted {
+    /// That the gateway has it under this reference, and what later operations are to know.
+    pub fn of(gateway_reference: impl Into<String>, references: Pairs) -> Self {
+        Self { gateway_reference: Some(gateway_reference.into()), references }
+    }
+}
+
+impl Decline {
+    /// The gateway's reference for what it declined.
+    #[must_use]
+    pub fn about(self, gateway_reference: impl Into<String>) -> Self {
+        Self { gateway_reference: Some(gateway_reference.into()), ..self }
+    }
+
+    /// What later operations of the attempt are to know.
+    #[must_use]
+    pub fn with_references(self, references: Pairs) -> Self {
+        Self { references, ..self }
+    }
+}
+
+/// References for an outcome, as an operation gets them back.
+///
+/// ```
+/// let references = interlock_connector::references([("charge", "ch_1"), ("refund", "re_1")]);
+/// assert_eq!(references[1], ("refund".to_owned(), "re_1".to_owned()));
+/// ```
+#[must_use]
+pub fn references<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Pairs {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
