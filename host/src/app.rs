@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     clock::{Clock, Ids},
     config::Config,
-    connector::{Engine, EngineConfig, Registry},
+    connector::{Engine, EngineConfig, Registry, Unloadable},
     flow::route::Accounts,
     store, telemetry,
     vault::{MasterKey, Vault},
@@ -27,6 +27,9 @@ use crate::{
 const STATEMENT_TIMEOUT_MS: u32 = 10_000;
 /// How long a statement waits for a row that another transaction holds.
 const LOCK_TIMEOUT_MS: u32 = 5_000;
+/// For migrations alone; 0 is Postgres' word for none. Said aloud, because a role or a database may have its own.
+const NO_TIMEOUTS: [(&str, &str); 3] =
+    [("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
 /// A pooled connection that was idle for longer is asked whether it lives before it is used.
 const ASKED_AFTER_IDLE: Duration = Duration::from_secs(1);
 /// How long a request waits for a connection of the pool before it is answered 503.
@@ -34,6 +37,9 @@ const POOL_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Keys that the hint about repeats remembers; 100,000 of them take about 10 MB.
 const SEEN_KEYS_MAX: u64 = 100_000;
+
+/// Operations of merchants' requests under way at once. Each waits for its gateway and holds some tens of kilobytes.
+const DRIVING_MAX: usize = 20_000;
 
 /// Operations of other hosts that this one carries on at once: each may hold a gateway's connection for its time-out.
 const RESOLVING_MAX: usize = 128;
@@ -53,6 +59,8 @@ pub struct App {
     pub wire: Wire,
     pub engine: Engine,
     pub registry: Registry,
+    /// Versions that the cluster has and this host cannot load.
+    pub unloadable: Unloadable,
     pub accounts: Accounts,
     /// Idempotency keys that this host has seen lately, hashed: a hint that a request is a repeat, nothing more.
     pub seen_keys: Cache<u64, ()>,
@@ -62,6 +70,9 @@ pub struct App {
     pub host_id: Uuid,
     /// How many taken-over operations this host may carry on at once.
     pub resolving: Arc<Semaphore>,
+    /// How many operations of merchants' requests this host may have under way: a client that hangs up frees its request,
+    /// and not what it began.
+    pub driving: Arc<Semaphore>,
     /// Work that goes on when its request is gone; draining waits for it.
     pub tasks: TaskTracker,
     /// Set when the process is to end: no new work is taken.
@@ -74,8 +85,8 @@ impl App {
     pub async fn start(config: Config) -> anyhow::Result<Arc<Self>> {
         let metrics = telemetry::metrics()?;
         let clock = Clock::real();
+        migrate(&config.database_url).await?;
         let pool = connect(&config).await?;
-        migrate(&pool).await?;
         {
             let mut conn = pool.acquire().await?;
             store::outbox::ensure_partitions(&mut conn, clock.now().date_naive()).await?;
@@ -98,12 +109,14 @@ impl App {
             wire,
             engine,
             registry: Registry::default(),
+            unloadable: Unloadable::default(),
             accounts: Accounts::default(),
             seen_keys: Cache::new(SEEN_KEYS_MAX),
             clock,
             ids: Ids::default(),
             host_id: Uuid::new_v4(),
             resolving: Arc::new(Semaphore::new(RESOLVING_MAX)),
+            driving: Arc::new(Semaphore::new(DRIVING_MAX)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             metrics,
@@ -124,6 +137,11 @@ impl App {
         if lease > gateway_timeout { gateway_timeout } else { lease * 3 / 4 }
     }
 
+    /// Milliseconds for which a key's answer is kept.
+    pub fn idempotency_ttl_ms(&self) -> i64 {
+        i64::try_from(self.config.idempotency_ttl.as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// Milliseconds for which this host owns an operation that it works on.
     pub fn lease_ms(&self) -> i64 {
         i64::try_from(self.config.lease.as_millis()).unwrap_or(i64::MAX)
@@ -131,11 +149,7 @@ impl App {
 }
 
 async fn connect(config: &Config) -> anyhow::Result<PgPool> {
-    let options: PgConnectOptions = config
-        .database_url
-        .parse()
-        .context("DATABASE_URL is not a Postgres URL (postgres://user:password@host/database)")?;
-    let options = options.application_name("interlock").options([
+    let options = options(&config.database_url)?.options([
         ("statement_timeout", STATEMENT_TIMEOUT_MS.to_string()),
         ("lock_timeout", LOCK_TIMEOUT_MS.to_string()),
         ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT_MS.to_string()),
@@ -144,12 +158,6 @@ async fn connect(config: &Config) -> anyhow::Result<PgPool> {
         ("plan_cache_mode", "force_generic_plan".to_owned()),
         ("jit", "off".to_owned()),
     ]);
-    // The pool would say that it timed out; a plain connection says why.
-    PgConnection::connect_with(&options)
-        .await
-        .context("Postgres at DATABASE_URL is out of reach; is it running, and may this user connect?")?
-        .close()
-        .await?;
     let pool = PgPoolOptions::new()
         .max_connections(config.database_connections_max)
         .acquire_timeout(POOL_WAIT_MAX)
@@ -170,7 +178,20 @@ async fn connect(config: &Config) -> anyhow::Result<PgPool> {
     Ok(pool)
 }
 
-/// Applies what is missing. Hosts that start together wait for each other (sqlx takes a lock for it).
-pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
-    store::MIGRATOR.run(pool).await.context("the database's schema could not be brought up to date")
+fn options(database_url: &str) -> anyhow::Result<PgConnectOptions> {
+    let options: PgConnectOptions =
+        database_url.parse().context("DATABASE_URL is not a Postgres URL (postgres://user:password@host/database)")?;
+    Ok(options.application_name("interlock"))
+}
+
+/// Applies what is missing, on a connection of its own that waits as long as it takes: hosts that start together wait
+/// for the one that holds sqlx's lock, and a change of a large table takes its time. A plain connection also says why
+/// there is none, where the pool would say that it timed out.
+pub async fn migrate(database_url: &str) -> anyhow::Result<()> {
+    let options = options(database_url)?.options(NO_TIMEOUTS);
+    let mut conn = PgConnection::connect_with(&options)
+        .await
+        .context("Postgres at DATABASE_URL is out of reach; is it running, and may this user connect?")?;
+    store::MIGRATOR.run(&mut conn).await.context("the database's schema could not be brought up to date")?;
+    conn.close().await.context("the connection that migrated could not be closed")
 }

@@ -17,14 +17,14 @@ use std::{
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection};
 
 use self::{connector::ConnectorCommand, flags::SettingFlags};
 use crate::{
+    app,
     client::CallError,
-    config::{self, Config, ConfigError, Hidden, Layers},
+    config::{self, Config, ConfigError, Layers},
     connector::Refused,
-    dev, serve, store,
+    dev, serve,
     telemetry::{self, LogFormat},
 };
 
@@ -93,7 +93,7 @@ async fn run(command_line: CommandLine) -> anyhow::Result<()> {
             let (layers, unknown) = layers(&settings)?;
             let config = Config::read(&layers)?;
             telemetry::logs(LogFormat::Json)?;
-            log_doubts(unknown.into_iter().chain(config.doubts()));
+            log_unknown(&unknown);
             serve::serve(config, signals::shutdown()?.cancelled_owned(), |ready| {
                 let line = json!({ "event": "ready", "public": ready.public, "operator": ready.operator });
                 print(&line.to_string());
@@ -103,12 +103,12 @@ async fn run(command_line: CommandLine) -> anyhow::Result<()> {
         Command::Dev { data_dir, settings } => {
             let (layers, unknown) = layers(&settings)?;
             telemetry::logs(LogFormat::Terminal)?;
-            log_doubts(unknown.into_iter());
+            log_unknown(&unknown);
             Box::pin(dev::run(&data_dir, layers, signals::shutdown()?)).await?;
         }
         Command::Migrate { settings } => {
             let (layers, _) = layers(&settings)?;
-            migrate(&Config::database_url(&layers)?).await?;
+            app::migrate(Config::database_url(&layers)?.expose()).await?;
             print(&if command_line.json { json!({ "migrated": true }).to_string() } else { "up to date".to_owned() });
         }
         Command::Connector(command) => connector::run(command, command_line.json).await?,
@@ -138,17 +138,10 @@ fn with_file(layers: Layers, named: Option<&Path>) -> Result<Layers, ConfigError
     }
 }
 
-async fn migrate(database_url: &Hidden<String>) -> anyhow::Result<()> {
-    let mut connection = PgConnection::connect(database_url.expose())
-        .await
-        .context("Postgres at DATABASE_URL is out of reach; is it running, and may this user connect?")?;
-    store::MIGRATOR.run(&mut connection).await.context("the schema could not be brought up to date")?;
-    connection.close().await.context("the connection could not be closed")
-}
-
-fn log_doubts(doubts: impl Iterator<Item = String>) {
-    for doubt in doubts {
-        tracing::warn!("{doubt}");
+/// Variables that look like ours and are not. What is doubtful about the settings themselves, `serve` says.
+fn log_unknown(variables: &[String]) {
+    for variable in variables {
+        tracing::warn!("{variable}");
     }
 }
 

@@ -45,7 +45,7 @@ pub fn is_open(way: Way, situation: &Situation) -> bool {
         Way::Resend { window } => {
             situation.resendable
                 && situation.holes_complete
-                && situation.age + situation.gateway_timeout + RESEND_MARGIN < window
+                && situation.age.saturating_add(situation.gateway_timeout).saturating_add(RESEND_MARGIN) < window
         }
         Way::GetByReference => situation.has_reference,
         Way::FindByOperationId { .. } => true,
@@ -72,8 +72,8 @@ pub fn never_received_counts(times: usize, since_unknown: Duration, settle: Dura
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
-    const DAY: Duration = Duration::from_secs(86_400);
+    const HOUR: Duration = Duration::from_hours(1);
+    const DAY: Duration = Duration::from_hours(24);
 
     fn situation() -> Situation {
         Situation {
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn one_never_received_is_no_proof() {
-        let settle = Duration::from_secs(60);
+        let settle = Duration::from_mins(1);
         assert!(!never_received_counts(1, HOUR, settle));
         assert!(!never_received_counts(2, Duration::from_secs(59), settle));
         assert!(never_received_counts(2, settle, settle));

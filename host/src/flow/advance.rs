@@ -14,7 +14,7 @@ use super::{
     Answer, Refusal, answer,
     create_payment::push_event,
     drive::{Ended, OwnedReply, What},
-    learned::{Learned, Next},
+    learned::{self, Learned, Next},
     prepare::Underway,
 };
 use crate::{
@@ -50,9 +50,11 @@ pub struct Subject {
     /// How often an unknown outcome was asked for, this time not counted.
     pub checks: i16,
     pub never_received: i16,
+    /// Since commit 1, by the database's clock.
+    pub age: Duration,
     /// What earlier outcomes of the attempt returned, merged.
     pub references: Pairs,
-    /// Since when it can no longer be under way; none where it was not unknown.
+    /// Since when it can no longer be under way; none where it was not unknown, or has just been sent again.
     pub unknown_for: Option<Duration>,
 }
 
@@ -86,12 +88,15 @@ pub async fn conclude(
     let Ended { what, reply } = ended;
     let gives_up_at = app.clock.boot() + app.config.lease;
     let what = match what {
-        What::Interrupted(error) => return tell(Err(error.into())),
+        What::Interrupted(error) => {
+            tracing::warn!(operation.id = %subject.underway.operation.id, %error, "the operation waits for its lease to end");
+            return tell(Err(error.into()));
+        }
         What::LeaseLost => {
             keep_evidence(app, &subject, reply.as_ref()).await;
             return tell(as_it_is(app, &subject).await);
         }
-        what @ (What::Outcome(_) | What::NotSent(_) | What::Unknown(_)) => what,
+        what @ (What::Outcome(_) | What::NotSent { .. } | What::Unknown(_)) => what,
     };
     loop {
         match apply(app, &mut subject, &what, reply.as_ref()).await {
@@ -107,13 +112,30 @@ pub async fn conclude(
                 tell(Err(error.into()));
                 tokio::time::sleep(STORE_AWAY_PAUSE).await;
             }
-            Err(NotApplied::Store(error)) => return tell(Err(error.into())),
+            Err(NotApplied::Store(error)) => {
+                tracing::error!(
+                    operation.id = %subject.underway.operation.id, error = format!("{:#}", anyhow::Error::new(error)),
+                    "what is known of an operation could not be written; its lease will run out"
+                );
+                keep_evidence(app, &subject, reply.as_ref()).await;
+                return tell(Err(Refusal::Internal(anyhow::anyhow!(
+                    "what is known of the operation could not be written"
+                ))));
+            }
         }
     }
 }
 
 /// The payment as another host left it.
 async fn as_it_is(app: &App, subject: &Subject) -> Result<Answer, Refusal> {
+    if let Some((scope, key, _)) = &subject.underway.key {
+        let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+        let found = store::idempotency::find(&mut conn, subject.payment.merchant(), scope, key).await?;
+        // The bytes that the key will replay are this request's answer too.
+        if let Some((status, body)) = found.and_then(|found| found.answer_status.zip(found.answer_body)) {
+            return Ok(Answer { status: status.unsigned_abs(), body: body.into(), replayed: false });
+        }
+    }
     let payment = reread(app, subject).await?;
     Ok(if payment.status.is_answer() { answer::unchanged(&payment) } else { answer::accepted(&payment) })
 }
@@ -123,7 +145,7 @@ async fn keep_evidence(app: &App, subject: &Subject, reply: Option<&OwnedReply>)
     let Some(reply) = reply else { return };
     let kept = async {
         let mut conn = app.pool.acquire().await?;
-        store::journal::late_reply(&mut conn, subject.leased, &reply.row()).await
+        store::journal::late_reply(&mut conn, subject.leased, &reply.row(), app.ids.v7()).await
     }
     .await;
     tracing::warn!(
@@ -198,6 +220,9 @@ impl After {
         {
             learned.give_up();
         }
+        // Accepted, and not decided in the time in which this gateway decides: somebody should look, once.
+        let unsettled =
+            learned.next == Next::Poll && subject.checks == 0 && subject.age >= learned::settles_within(subject);
         let decision = decide(from, learned.event);
         let to = match decision {
             Decision::Move(to) => to,
@@ -207,7 +232,7 @@ impl After {
         let review = match decision {
             Decision::Move(State::ManualReview) => Some(learned.review_reason()),
             Decision::Review => Some("contradiction"),
-            Decision::Move(_) | Decision::Stay => None,
+            Decision::Move(_) | Decision::Stay => unsettled.then_some("unsettled"),
         };
         let totals =
             Totals { amount: payment.amount, authorized: payment.amount_authorized, captured: payment.amount_captured }
@@ -230,8 +255,16 @@ impl After {
         payment.next_action = if to == State::RequiresAction { learned.next_action.clone() } else { None };
         payment.last_error = if to == State::Failed { learned.last_error.clone().or(payment.last_error) } else { None };
         let now = app.clock.now();
-        let visible = moved || payment.gateway_reference != before.gateway_reference;
-        if visible {
+        // What a gateway proves is recorded, also where it is not what we asked for.
+        payment.amount_surplus += learned.surplus(&payment.currency);
+        // An audit row counts as a change: of two writers on one version, one must find that it is stale.
+        let changed = moved
+            || review.is_some()
+            || payment.gateway_reference != before.gateway_reference
+            || payment.next_action != before.next_action
+            || payment.last_error != before.last_error
+            || payment.open_attempt != before.open_attempt;
+        if changed {
             payment.version += 1;
             payment.updated_at = now;
         }
@@ -277,7 +310,9 @@ impl After {
         let resolved = matches!(work, Next::Nothing);
         let learned = &self.learned;
         let answer = match (&subject.underway.key, &self.body) {
-            (Some((scope, key, status)), Some(body)) => Some(KeyAnswer { scope, key, status: *status, body }),
+            (Some((scope, key, status)), Some(body)) => {
+                Some(KeyAnswer { scope, key, status: *status, body, ttl_ms: app.idempotency_ttl_ms() })
+            }
             _ => None,
         };
         let payment = &self.payment;
@@ -366,9 +401,13 @@ fn as_work(app: &App, next: Next, subject: &Subject, learned: &Learned) -> Work 
             let delay = schedule::next_check(&app.config.verify_delays, usize::try_from(subject.checks).unwrap_or(0));
             // The first check waits for the first delay, the second for the second: `checks` counts delays used.
             let checks = subject.checks.saturating_add(1);
-            again("resolve", millis(delay.unwrap_or_default()), checks, true)
+            again("resolve", millis(delay.unwrap_or_default()), checks, subject.unknown_for.is_none())
         }
-        Next::Poll => again("poll", millis(Duration::from_secs(schedule::PENDING_POLL_S)), 0, false),
+        // `checks` remembers that a review was opened for it.
+        Next::Poll => {
+            let reviewed = subject.checks > 0 || subject.age >= learned::settles_within(subject);
+            again("poll", millis(Duration::from_secs(schedule::PENDING_POLL_S)), i16::from(reviewed), false)
+        }
         Next::Act => again("act", millis(app.config.action_ttl), 0, false),
         Next::Person => again("review", REVIEW_DUE_MS, subject.checks, false),
     }

@@ -38,6 +38,16 @@ pub async fn of_key(app: &Arc<App>, call: &Call) -> Result<Option<Answer>, Refus
     }
 }
 
+/// What a refusal before commit 1 becomes: the stored answer where the very same request was answered before. The world
+/// may have moved on since (a token deleted, a card expired, an account disabled), and a repeat must not look as if
+/// nothing had happened.
+pub async fn or_stored(app: &Arc<App>, call: &Call, refusal: Refusal) -> Result<Answer, Refusal> {
+    match of_key(app, call).await {
+        Ok(Some(answer)) => Ok(answer),
+        Ok(None) | Err(_) => Err(refusal),
+    }
+}
+
 /// As [`of_key`], for a key that could not be claimed a moment ago.
 pub async fn of_taken_key(app: &Arc<App>, call: &Call) -> Result<Answer, Refusal> {
     match of_key(app, call).await? {

@@ -3,9 +3,9 @@
 //!
 //! Three round trips: the payment with its key, commit 1, commit 2.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument as _;
 
 use super::{
@@ -63,7 +63,14 @@ async fn confirm(app: &Arc<App>, call: &Call, id: PaymentId, confirmation: Confi
     let brings_method = method.is_some();
     let mut input = method;
     for _ in 0..STALE_TRIES_MAX {
-        match may_try(&payment, brings_method, parameters.is_some())? {
+        let verdict = may_try(&payment, brings_method, parameters.is_some());
+        // An equal request may have moved the payment between the two reads: then its answer is this one's.
+        if !matches!(verdict, Ok(Verdict::Try))
+            && let Some(answer) = answer::of_key(app, call).await?
+        {
+            return Ok(answer);
+        }
+        match verdict? {
             Verdict::Try => {}
             Verdict::AsItIs => return Ok(answer::unchanged(&payment)),
             Verdict::Accepted => return Ok(answer::accepted(&payment)),
@@ -152,6 +159,7 @@ pub struct Begun {
     pub prepared: Prepared,
     pub filling: Filling,
     pub lease: Lease,
+    pub place: OwnedSemaphorePermit,
 }
 
 struct Trial<'a> {
@@ -165,6 +173,7 @@ impl Trial<'_> {
     /// Runs the connector and writes commit 1; none where the payment has moved on or the key is taken.
     async fn begin(self, app: &Arc<App>, method: Method) -> Result<Option<Begun>, Refusal> {
         fault::point(Point::BeforeFirstRun);
+        let place = task::place(app)?;
         let Self { call, mut payment, return_url, wanted } = self;
         let currency: Currency = payment
             .currency
@@ -207,7 +216,7 @@ impl Trial<'_> {
             merchant_id: payment.merchant_id,
             payment_id: payment.payment_id,
             public_id: &public_id,
-            key: key_of(app, call, now),
+            key: key_of(app, call),
             token: method.sealed.as_ref(),
             attempt: begun_attempt(app, call, &payment, &prepared, &method),
             audit,
@@ -218,7 +227,7 @@ impl Trial<'_> {
         let begun = store::begin::begin(&mut conn, commit, &expected).await?;
         drop(conn);
         Ok(match begun {
-            store::begin::Begun::Yes => Some(Begun { payment, prepared, filling: method.filling, lease }),
+            store::begin::Begun::Yes => Some(Begun { payment, prepared, filling: method.filling, lease, place }),
             store::begin::Begun::No => None,
         })
     }
@@ -261,7 +270,7 @@ async fn drive_begun(
     key: Option<(String, String, i16)>,
     report: oneshot::Sender<Result<Answer, Refusal>>,
 ) {
-    let Begun { payment, prepared, filling, lease } = begun;
+    let Begun { payment, prepared, filling, lease, place } = begun;
     let leased = Leased { merchant_id: payment.merchant_id, operation_id: prepared.operation_id.uuid(), fence: 1 };
     let underway = Underway {
         operation_id: prepared.operation_id.uuid(),
@@ -275,11 +284,14 @@ async fn drive_begun(
     };
     let ended = match prepared.first {
         First::Done(outcome) => Ended { what: What::Outcome(outcome), reply: None },
-        First::Broken(why) => Ended { what: What::NotSent(why), reply: None },
+        First::Broken(why) => Ended { what: What::NotSent { why, held_back: false }, reply: None },
         First::Send(request) => match manage_accounts::holes_secrets(&app, &prepared.account) {
             Err(refusal) => {
                 tracing::error!(gateway.account = %prepared.account.id(), "the account's secrets do not open: {refusal}");
-                Ended { what: What::NotSent("the gateway account's secrets do not open".into()), reply: None }
+                {
+                    let why = "the gateway account's secrets do not open".into();
+                    Ended { what: What::NotSent { why, held_back: false }, reply: None }
+                }
             }
             Ok(secrets) => {
                 let mut running = Running {
@@ -304,8 +316,10 @@ async fn drive_begun(
         leased,
         checks: 0,
         never_received: 0,
+        age: Duration::ZERO,
         references: Vec::new(),
         unknown_for: None,
     };
     advance::conclude(&app, subject, ended, Some(report)).await;
+    drop(place);
 }

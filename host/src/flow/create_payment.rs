@@ -52,7 +52,12 @@ pub async fn create_payment(app: &Arc<App>, call: Call, new: NewPayment) -> Resu
         let result =
             if new.confirm { create_and_confirm(&owned, &call, new).await } else { create(&owned, &call, new).await };
         owned.seen_keys.insert(seen(&call), ());
-        result
+        match result {
+            Err(refusal @ (Refusal::Invalid(_) | Refusal::Unavailable { .. })) => {
+                answer::or_stored(&owned, &call, refusal).await
+            }
+            result => result,
+        }
     })
     .await
 }
@@ -77,6 +82,9 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
         customer,
         ..
     } = new;
+    if let Some(account) = gateway_account {
+        route::check_account(app, call.merchant, account).await?;
+    }
     let method = match method {
         Some(input) => Some(method::from_input(app, call.merchant, input).await?),
         None => None,
@@ -102,7 +110,7 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
         merchant_id: payment.merchant_id,
         payment_id: payment.payment_id,
         public_id: &public_id,
-        key: key_of(app, call, now),
+        key: key_of(app, call),
         answer_status: status(call.final_status),
         answer_body: &body,
         token: method.as_ref().and_then(|method| method.sealed.as_ref()),
@@ -122,6 +130,7 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
 
 async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, Refusal> {
     fault::point(Point::BeforeFirstRun);
+    let place = task::place(app)?;
     let NewPayment {
         money, capture_method, method, description, metadata, return_url, gateway_account, customer, ..
     } = new;
@@ -182,7 +191,7 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
         merchant_id: payment.merchant_id,
         payment_id: payment.payment_id,
         public_id: &public_id,
-        key: key_of(app, call, now),
+        key: key_of(app, call),
         token: method.sealed.as_ref(),
         attempt: begun_attempt(app, call, &payment, &prepared, &method),
         audit,
@@ -195,7 +204,7 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
     match begun {
         store::begin::Begun::No => answer::of_taken_key(app, call).await,
         store::begin::Begun::Yes => {
-            drive_and_answer(app, call, Begun { payment, prepared, filling: method.filling, lease }).await
+            drive_and_answer(app, call, Begun { payment, prepared, filling: method.filling, lease, place }).await
         }
     }
 }
@@ -262,13 +271,8 @@ fn columns(payment: &Payment) -> store::begin::NewPayment<'_> {
 }
 
 /// The key's row, as commit 1 claims it.
-pub fn key_of<'a>(app: &App, call: &'a Call, now: DateTime<Utc>) -> Key<'a> {
-    Key {
-        scope: &call.scope,
-        key: &call.key,
-        fingerprint: &call.fingerprint,
-        expires_at: now + app.config.idempotency_ttl,
-    }
+pub fn key_of<'a>(app: &App, call: &'a Call) -> Key<'a> {
+    Key { scope: &call.scope, key: &call.key, fingerprint: &call.fingerprint, ttl_ms: app.idempotency_ttl_ms() }
 }
 
 /// The attempt's rows, as commit 1 writes them.

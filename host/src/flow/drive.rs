@@ -23,7 +23,7 @@ use crate::{
         journal::{Leased, Next},
     },
     vault::Holes,
-    wire::{Outgoing, Permit, Sent},
+    wire::{NotSentReason, Outgoing, Permit, Sent},
 };
 
 /// How long a run waits before it is tried again where the engine's queue is full. The gateway has answered: there is
@@ -57,8 +57,11 @@ pub struct Ended {
 /// What is known of the operation now.
 pub enum What {
     Outcome(Outcome),
-    /// Nothing that moves money was sent.
-    NotSent(String),
+    /// Nothing that moves money was sent. `held_back`: by this host (breaker, pool, lease), not for the gateway's sake.
+    NotSent {
+        why: String,
+        held_back: bool,
+    },
     /// Something was sent, and nobody knows what it did.
     Unknown(String),
     /// Another host owns the operation; nothing may be written for it but evidence.
@@ -113,6 +116,10 @@ pub async fn drive(app: &App, running: &mut Running, mut request: Request) -> En
             Ok(next) => next,
             Err(what) => return Ended { what, reply: Some(received) },
         };
+        if running.asking != running.leased.operation_id && next.effect != Effect::Reads {
+            let what = What::Unknown("a question must only read; the connector wants to write".into());
+            return Ended { what, reply: Some(received) };
+        }
         if let Err(refused) = app.wire.check(&next, &running.permit) {
             let what = What::Unknown(format!("the connector's next request was refused: {refused}"));
             return Ended { what, reply: Some(received) };
@@ -134,11 +141,11 @@ pub async fn run(app: &App, running: &Running) -> Result<Request, What> {
             app.engine.perform(&running.version, &running.context, &running.operation, Arc::clone(&transcript)).await;
         return match step {
             Ok(Step::Send(request)) => Ok(request),
-            Ok(Step::Done(outcome)) => Err(What::Outcome(outcome)),
+            Ok(Step::Done(outcome)) => Err(done(running, outcome)),
             Ok(Step::Failed(failure)) => {
                 Err(gave_up(running, format!("the connector made nothing of it: {}", failure.message)))
             }
-            Err(RunError::Busy) => {
+            Err(RunError::Busy) if app.clock.boot() < running.lease.ends => {
                 tokio::time::sleep(ENGINE_BUSY_PAUSE).await;
                 continue;
             }
@@ -151,9 +158,27 @@ pub async fn run(app: &App, running: &Running) -> Result<Request, What> {
     }
 }
 
+/// An outcome is believed as far as it can be true. "It did nothing" speaks of the last exchange alone: where an earlier
+/// one moved money, nobody knows. And money that moved without a word to the gateway did not move.
+fn done(running: &Running, outcome: Outcome) -> What {
+    if running.transcript.is_empty() && prepare::out_of_nothing(&outcome) {
+        let why = "the connector has an outcome without having asked the gateway".into();
+        return What::NotSent { why, held_back: false };
+    }
+    let before = running.transcript.split_last().map(|(_, before)| before).unwrap_or_default();
+    if matches!(outcome, Outcome::NotProcessed(_)) && moved_money(before) {
+        return What::Unknown("the gateway did not process the last of several requests".into());
+    }
+    What::Outcome(outcome)
+}
+
+fn moved_money(exchanges: &[Exchange]) -> bool {
+    exchanges.iter().any(|exchange| exchange.request.effect == Effect::MovesMoney)
+}
+
 /// A connector that gives up after something was sent leaves the outcome unknown; before that, nothing has happened.
 fn gave_up(running: &Running, why: String) -> What {
-    if running.transcript.is_empty() { What::NotSent(why) } else { What::Unknown(why) }
+    if running.transcript.is_empty() { What::NotSent { why, held_back: false } } else { What::Unknown(why) }
 }
 
 /// Writes down the next request, with the reply that led to it, and renews the lease.
@@ -194,24 +219,29 @@ async fn send(app: &App, running: &Running, request: &Request) -> Result<Respons
     let timeout = app.exchange_timeout();
     let ends = running.lease.ends;
     // Read again immediately before the first byte: a host that was stopped in between must not send.
-    let may_send = || app.clock.boot() + timeout < ends;
+    let may_send = |left: Duration| app.clock.boot() + left < ends;
     let outgoing = Outgoing {
         request,
         permit: &running.permit,
         holes: &running.holes,
         account: running.gateway_account_id,
+        connector: running.version.name(),
         timeout,
         may_send: &may_send,
     };
-    let not_sent = |detail: String| {
-        let moved = running.transcript.iter().any(|exchange| exchange.request.effect == Effect::MovesMoney);
-        let what = if moved { What::Unknown(detail.clone()) } else { What::NotSent(detail.clone()) };
+    let not_sent = |detail: String, held_back: bool| {
+        let why = detail.clone();
+        let what = if moved_money(&running.transcript) { What::Unknown(why) } else { What::NotSent { why, held_back } };
         (what, "not_sent", detail)
     };
     match app.wire.send(outgoing).await {
         Sent::Replied(response) => Ok(response),
-        Sent::NotSent { reason, detail } => Err(not_sent(format!("{}: {detail}", <&str>::from(reason)))),
-        Sent::Refused(refused) => Err(not_sent(format!("refused: {refused}"))),
+        Sent::NotSent { reason, detail } => {
+            let held_back =
+                matches!(reason, NotSentReason::BreakerOpen | NotSentReason::PoolFull | NotSentReason::LeaseTooShort);
+            Err(not_sent(format!("{}: {detail}", <&str>::from(reason)), held_back))
+        }
+        Sent::Refused(refused) => Err(not_sent(format!("refused: {refused}"), false)),
         Sent::Unknown { reason, detail, bytes_written } => {
             let detail = format!("{} after {bytes_written} bytes: {detail}", <&str>::from(reason));
             Err((What::Unknown(detail.clone()), "unknown", detail))

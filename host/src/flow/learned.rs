@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     connector::types::{
-        Action, ActionNeeded, CustomerAction, Decline, OperationKind, Outcome, Pairs, Resolution, RetryAdvice,
+        Action, ActionNeeded, CustomerAction, Decline, Money, OperationKind, Outcome, Pairs, Resolution, RetryAdvice,
         SyncTarget,
     },
     domain::{
@@ -46,6 +46,8 @@ pub struct Learned {
     /// The connector's words, for the operation's row.
     pub outcome: Option<Value>,
     pub never_received: i16,
+    /// What the gateway says it has taken.
+    proved: Option<Money>,
     why: Option<String>,
 }
 
@@ -62,14 +64,16 @@ impl Learned {
             last_error: None,
             outcome: None,
             never_received: subject.never_received,
+            proved: None,
             why: None,
         };
         match what {
+            // What it proves is kept all the same: a person needs its references to look.
             What::Outcome(outcome) if !is_ours(&subject.payment, outcome) => {
-                Self { event: Event::Mismatched, next: Next::Person, ..base }.with_outcome(outcome)
+                Self { event: Event::Mismatched, next: Next::Person, ..base.read(outcome, subject) }
             }
             What::Outcome(outcome) => base.read(outcome, subject),
-            What::NotSent(why) => base.not_sent(why),
+            What::NotSent { why, .. } => base.not_sent(why),
             // Neither reaches the gate: `conclude` has dealt with them.
             What::Unknown(why) => Self { why: Some(why.clone()), ..base },
             What::LeaseLost | What::Interrupted(_) => base,
@@ -88,6 +92,7 @@ impl Learned {
             Outcome::Captured(approval) => Self {
                 event: Event::Captured,
                 next: Next::Nothing,
+                proved: Some(approval.amount.clone()),
                 gateway_reference: Some(approval.gateway_reference.clone()),
                 references: approval.references.clone(),
                 ..self
@@ -160,7 +165,16 @@ impl Learned {
     }
 
     /// "I never saw it" is proof when it is said twice, the second time after everything under way has settled.
+    /// From a gateway that has acknowledged the operation before it is a contradiction.
     fn never_received(self, subject: &Subject) -> Self {
+        if !subject.references.is_empty() || subject.payment.gateway_reference.is_some() {
+            return Self {
+                event: Event::Mismatched,
+                next: Next::Person,
+                why: Some("the gateway says that it never received what it has acknowledged".into()),
+                ..self
+            };
+        }
         let times = self.never_received.saturating_add(1);
         let kind = subject.underway.operation.action.kind();
         let settle = settle_time(subject, kind);
@@ -193,6 +207,17 @@ impl Learned {
         if to == State::ManualReview { Next::Person } else { self.next }
     }
 
+    /// What the gateway proves to have taken beyond what was asked for: all of a capture that is not ours.
+    #[must_use]
+    pub fn surplus(&self, currency: &str) -> i64 {
+        match (self.event, &self.proved) {
+            (Event::Mismatched, Some(money)) if money.currency == currency => {
+                i64::try_from(money.minor_units).unwrap_or(i64::MAX)
+            }
+            _ => 0,
+        }
+    }
+
     /// Why a review opens.
     #[must_use]
     pub fn review_reason(&self) -> &'static str {
@@ -214,7 +239,8 @@ impl Learned {
     pub fn detail(&self, from: State) -> Option<Value> {
         let late = from == State::Failed;
         match (&self.why, &self.last_error, late) {
-            (Some(why), _, _) => Some(json!({ "why": why })),
+            // For operators: it may name addresses that are no merchant's business. See `PaymentEventView`.
+            (Some(why), _, _) => Some(json!({ "internal": why })),
             (None, Some(error), _) => Some(error.clone()),
             (None, None, true) => Some(json!({ "late": true })),
             (None, None, false) => None,
@@ -250,6 +276,15 @@ impl Learned {
             (false, _) => "unknown",
         }
     }
+}
+
+/// The time in which the gateway decides what it has accepted, as its connector declares; an hour at least.
+#[must_use]
+pub fn settles_within(subject: &Subject) -> Duration {
+    const SHORTEST: Duration = Duration::from_hours(1);
+    let kind = subject.underway.operation.action.kind();
+    let declared = subject.underway.version.descriptor().rules(kind).map_or(0, |rules| rules.settles_within_seconds);
+    Duration::from_secs(u64::from(declared)).max(SHORTEST)
 }
 
 fn settle_time(subject: &Subject, kind: OperationKind) -> Duration {

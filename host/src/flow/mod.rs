@@ -36,7 +36,7 @@ use bytes::Bytes;
 use crate::{
     connector::types::Customer,
     domain::{
-        id::{GatewayAccountId, MerchantId, OrderId, PaymentId, TokenId},
+        id::{GatewayAccountId, MerchantId, OrderId, TokenId},
         money::Money,
         payment::CaptureMethod,
     },
@@ -184,10 +184,4 @@ impl From<crate::store::Error> for Refusal {
         }
         Self::Internal(anyhow::Error::new(error))
     }
-}
-
-/// The payment whose state the caller may watch, for `Location` headers.
-#[must_use]
-pub fn payment_location(payment: PaymentId) -> String {
-    format!("/v1/payments/{payment}")
 }

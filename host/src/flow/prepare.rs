@@ -124,6 +124,9 @@ pub async fn first_run(
                 First::Broken(format!("its request was refused: {refused}"))
             }
         },
+        Ok(Step::Done(outcome)) if out_of_nothing(&outcome) => {
+            First::Broken("it has an outcome without having asked the gateway".into())
+        }
         Ok(Step::Done(outcome)) => First::Done(outcome),
         Ok(Step::Failed(failure)) => First::Broken(format!("it gave up: {}", failure.message)),
         Err(RunError::Busy) => {
@@ -135,6 +138,22 @@ pub async fn first_run(
         Err(error) => First::Broken(error.to_string()),
     };
     Ok((permit, first))
+}
+
+/// Whether only a gateway can know this: a connector that says it unasked is not believed.
+#[must_use]
+pub fn out_of_nothing(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Authorized(_)
+        | Outcome::Captured(_)
+        | Outcome::Cancelled(_)
+        | Outcome::Refunded(_)
+        | Outcome::ReadyToComplete(_)
+        | Outcome::Pending(_)
+        | Outcome::Expired(_)
+        | Outcome::NeverReceived => true,
+        Outcome::Declined(_) | Outcome::ActionRequired(_) | Outcome::NotProcessed(_) => false,
+    }
 }
 
 /// A request as the journal keeps it.

@@ -19,8 +19,8 @@ use crate::{
     connector::{
         Version, hex,
         types::{
-            Accepted, Action, Context, Effect, Exchange, Operation, Outcome, Request, Resolution, Response, Sync,
-            SyncTarget,
+            Accepted, Action, Context, DeclineCode, Effect, Exchange, Operation, Outcome, Request, Resolution,
+            Response, Sync, SyncTarget,
         },
     },
     domain::{
@@ -41,6 +41,10 @@ use crate::{
 /// account's secrets do not open): another host may have it.
 const LACKING_PAUSE_MS: i64 = 10_000;
 
+/// How long an operation waits that this host held back (its breaker is open, its pool full): nobody was asked, and no
+/// check of the schedule is used up.
+const HELD_BACK_PAUSE_MS: i64 = 5_000;
+
 /// Carries on one operation that this host has claimed. Errors leave it to the next host, when the lease is over.
 #[tracing::instrument(skip_all, fields(operation.id = %OperationId::from_uuid(claimed.operation_id), task = claimed.task, fence = claimed.fence))]
 pub async fn resolve(app: &Arc<App>, claimed: Claimed, lease: Lease) {
@@ -50,7 +54,7 @@ pub async fn resolve(app: &Arc<App>, claimed: Claimed, lease: Lease) {
         Ok(()) => {}
         Err(Stuck::Lacking(what)) => {
             tracing::error!("this host lacks what the operation needs: {what}");
-            if let Err(error) = postpone(app, leased).await {
+            if let Err(error) = postpone(app, leased, LACKING_PAUSE_MS).await {
                 tracing::warn!(%error, "the operation waits for its lease to end");
             }
         }
@@ -76,9 +80,9 @@ impl From<store::Error> for Stuck {
     }
 }
 
-async fn postpone(app: &App, leased: Leased) -> Result<(), store::Error> {
+async fn postpone(app: &App, leased: Leased, in_ms: i64) -> Result<(), store::Error> {
     let mut conn = app.pool.acquire().await?;
-    store::work::postpone(&mut conn, leased.merchant_id, leased.operation_id, leased.fence, LACKING_PAUSE_MS).await
+    store::work::postpone(&mut conn, leased.merchant_id, leased.operation_id, leased.fence, in_ms).await
 }
 
 /// Why an operation was claimed.
@@ -90,6 +94,8 @@ enum Task {
     Resolve,
     /// The gateway has accepted it and not decided.
     Poll,
+    /// The customer was to act, and the time for it is over.
+    Act,
 }
 
 /// An operation as the journal tells it.
@@ -103,28 +109,52 @@ struct Case {
     amount: i64,
     currency: String,
     has_code: bool,
-    age: Duration,
 }
 
 impl Case {
-    /// What a question that came to nothing leaves: an accepted operation stays accepted, an unknown one unknown.
-    fn knew(&self, ended: Ended) -> Ended {
+    /// What a question or a resend that came to nothing leaves: an accepted operation stays accepted, an unknown one
+    /// unknown, and one that waits for its customer waits on. None where nothing was learned and nothing was tried that
+    /// counts: the operation is looked at again after the pause.
+    fn knew(&self, app: &App, ended: Ended) -> Result<Ended, Pause> {
+        if let What::NotSent { held_back: true, .. } = ended.what {
+            return Err(Pause(HELD_BACK_PAUSE_MS + self.jitter_ms()));
+        }
         let ended = still_unknown(ended);
         match (self.task, ended.what) {
             (Task::Poll, What::Unknown(_)) => {
                 let accepted = Accepted { gateway_reference: None, references: Vec::new() };
-                Ended { what: What::Outcome(Outcome::Pending(accepted)), reply: ended.reply }
+                Ok(Ended { what: What::Outcome(Outcome::Pending(accepted)), reply: ended.reply })
             }
-            (_, what) => Ended { what, reply: ended.reply },
+            (Task::Act, What::Unknown(_)) => {
+                Err(Pause(i64::try_from(app.config.action_ttl.as_millis()).unwrap_or(i64::MAX)))
+            }
+            (_, what) => Ok(Ended { what, reply: ended.reply }),
         }
     }
+
+    /// Up to as much again, different for each operation: after an outage they must not all come at once.
+    fn jitter_ms(&self) -> i64 {
+        let spread = u128::from(HELD_BACK_PAUSE_MS.unsigned_abs());
+        i64::try_from(self.subject.leased.operation_id.as_u128() % spread).unwrap_or(0)
+    }
+
+    async fn conclude(self, app: &Arc<App>, ended: Ended) -> Result<(), Stuck> {
+        match self.knew(app, ended) {
+            Ok(ended) => advance::conclude(app, self.subject, ended, None).await,
+            Err(Pause(ms)) => postpone(app, self.subject.leased, ms).await?,
+        }
+        Ok(())
+    }
 }
+
+/// Milliseconds after which an operation is looked at again, with nothing else changed.
+struct Pause(i64);
 
 async fn carry_on(app: &Arc<App>, claimed: &Claimed, leased: Leased, lease: Lease) -> Result<(), Stuck> {
     let Some(case) = load(app, claimed, leased, lease).await? else { return Ok(()) };
     match case.task {
         Task::Drive => take_over(app, case).await,
-        Task::Poll => ask(app, case).await,
+        Task::Poll | Task::Act => ask(app, case).await,
         Task::Resolve => find_out(app, case).await,
     }
 }
@@ -158,19 +188,23 @@ async fn load(app: &App, claimed: &Claimed, leased: Leased, lease: Lease) -> Res
         context: Arc::new(context),
         version,
     };
+    // A commit that lies in the future means that the database's clock was set back: no window is trusted then.
+    let age = u64::try_from(claimed.age_s).map_or(Duration::MAX, Duration::from_secs);
     let subject = Subject {
         payment,
         underway,
         leased,
         checks: claimed.checks,
         never_received: claimed.never_received,
+        age,
         references: read("attempts", operation.gateway_references)?,
-        unknown_for: claimed.unknown_for_s.map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
+        unknown_for: claimed.unknown_for_s.map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0))),
     };
     Ok(Some(Case {
         task: match claimed.task.as_str() {
             "drive" => Task::Drive,
             "poll" => Task::Poll,
+            "act" => Task::Act,
             _ => Task::Resolve,
         },
         subject,
@@ -180,7 +214,6 @@ async fn load(app: &App, claimed: &Claimed, leased: Leased, lease: Lease) -> Res
         amount: operation.amount,
         currency: operation.currency,
         has_code: operation.has_code,
-        age: Duration::from_secs(claimed.age_s.unsigned_abs()),
     }))
 }
 
@@ -193,7 +226,9 @@ async fn take_over(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
         return Ok(());
     }
     // Nothing of it can be under way: what is written down has its reply, and the next step follows from that.
-    let holes = holes(app, &case).await?.ok_or_else(|| Stuck::Lacking("what fills its holes".into()))?;
+    let Some(holes) = holes(app, &case).await? else {
+        return unknown(app, case, "what fills its holes is gone").await;
+    };
     let mut running =
         running(&case, case.subject.leased.operation_id, Arc::clone(&case.subject.underway.operation), holes, replied);
     let ended = match drive::run(app, &running).await {
@@ -213,7 +248,7 @@ async fn find_out(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
     let holes = holes(app, &case).await?;
     let last = case.journal.last();
     let situation = Situation {
-        age: case.age,
+        age: case.subject.age,
         gateway_timeout: app.exchange_timeout(),
         resendable: last.is_some_and(|last| last.resendable),
         holes_complete: holes.is_some(),
@@ -247,10 +282,13 @@ async fn resend(app: &Arc<App>, case: Case, holes: Holes) -> Result<(), Stuck> {
     );
     tracing::info!("the request is sent again under its key");
     let ended = drive::drive(app, &mut running, request).await;
-    // It was sent before: that this time not a byte left says nothing about the first time.
-    let ended = still_unknown(ended);
-    advance::conclude(app, case.subject, ended, None).await;
-    Ok(())
+    let mut case = case;
+    if !matches!(ended.what, What::NotSent { .. }) {
+        // "Never received" was not said of this one, which may be on its way now: such answers count anew.
+        case.subject.never_received = 0;
+        case.subject.unknown_for = None;
+    }
+    case.conclude(app, ended).await
 }
 
 /// A sync operation of its own, under the lease of the one that it asks about.
@@ -278,6 +316,10 @@ async fn ask(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
         First::Done(_) => return unknown(app, case, "the connector answers a question without asking").await,
         First::Broken(why) => return unknown(app, case, &why).await,
     };
+    // Before anything is written: a question that cannot be sent leaves no row behind.
+    let Ok(secrets) = account_secrets(app, &case).await else {
+        return unknown(app, case, "the gateway account's secrets do not open").await;
+    };
     let lease = app.new_lease();
     let question = Question {
         operation_id: sync_id.uuid(),
@@ -297,23 +339,29 @@ async fn ask(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
         return Ok(());
     }
     drop(conn);
-    let secrets = account_secrets(app, &case).await?;
     let mut running = Running { lease, context, ..running(&case, sync_id.uuid(), operation, secrets, Vec::new()) };
-    let ended = case.knew(drive::drive(app, &mut running, request).await);
-    advance::conclude(app, case.subject, ended, None).await;
-    Ok(())
+    let ended = drive::drive(app, &mut running, request).await;
+    case.conclude(app, ended).await
 }
 
 async fn unknown(app: &Arc<App>, case: Case, why: &str) -> Result<(), Stuck> {
-    let ended = case.knew(Ended { what: What::Unknown(why.to_owned()), reply: None });
-    advance::conclude(app, case.subject, ended, None).await;
-    Ok(())
+    case.conclude(app, Ended { what: What::Unknown(why.to_owned()), reply: None }).await
 }
 
-/// That a question or a resend did not leave says nothing about the operation itself.
+/// What a question or a resend came to may speak of itself alone: that not a byte of it left, that the gateway did
+/// nothing this time, or that it did not even look (a key of the account that is refused). None of these says anything
+/// about the first time.
 fn still_unknown(ended: Ended) -> Ended {
     let what = match ended.what {
-        What::NotSent(why) => What::Unknown(why),
+        What::NotSent { why, .. } => What::Unknown(why),
+        What::Outcome(Outcome::NotProcessed(_)) => {
+            What::Unknown("this time the gateway says that it did nothing".into())
+        }
+        What::Outcome(Outcome::Declined(decline))
+            if decline.code == DeclineCode::Misconfigured || decline.gateway_reference.is_none() =>
+        {
+            What::Unknown(format!("this time the gateway refused to look at it: {}", decline.gateway_code))
+        }
         what @ (What::Outcome(_) | What::Unknown(_) | What::LeaseLost | What::Interrupted(_)) => what,
     };
     Ended { what, reply: ended.reply }
@@ -341,10 +389,29 @@ fn running(
     }
 }
 
-/// What fills the operation's holes; none where the vault has let go of something that it had, a card code above all.
+/// What fills the operation's holes; none where the vault has let go of something that it had, a card code above all,
+/// or where it does not open (which a person must see in the end: the schedule runs on).
 async fn holes(app: &App, case: &Case) -> Result<Option<Holes>, Stuck> {
-    let secrets = account_secrets(app, case).await?;
-    let filling = method::filling_of(app, case.subject.payment.merchant(), case.subject.underway.token_id).await?;
+    let secrets = match account_secrets(app, case).await {
+        Ok(secrets) => secrets,
+        Err(Stuck::Refused(refusal @ Refusal::Unavailable { .. })) => return Err(refusal.into()),
+        Err(Stuck::Refused(refusal)) => {
+            tracing::error!(%refusal, "the gateway account's secrets do not open");
+            return Ok(None);
+        }
+        Err(Stuck::Lacking(what)) => {
+            tracing::error!(what, "the operation's gateway account is gone");
+            return Ok(None);
+        }
+    };
+    let filling = match method::filling_of(app, case.subject.payment.merchant(), case.subject.underway.token_id).await {
+        Ok(filling) => filling,
+        Err(refusal @ Refusal::Unavailable { .. }) => return Err(refusal.into()),
+        Err(refusal) => {
+            tracing::error!(%refusal, "what the customer pays with does not open");
+            None
+        }
+    };
     Ok(filling.filter(|filling| filling.has_code() || !case.has_code).map(|filling| filling.into_holes(secrets)))
 }
 

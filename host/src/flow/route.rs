@@ -53,13 +53,8 @@ pub async fn candidates(
     wanted: Option<GatewayAccountId>,
 ) -> Result<Vec<Route>, Refusal> {
     let accounts = routable(app, merchant).await?;
-    if let Some(wanted) = wanted
-        && !accounts.iter().any(|account| account.gateway_account_id == wanted.uuid())
-    {
-        return Err(Refusal::Invalid(vec![Fault::new(
-            "/gateway_account",
-            "names no enabled gateway account of this merchant",
-        )]));
+    if let Some(wanted) = wanted {
+        check_account(app, merchant, wanted).await?;
     }
     let routes: Vec<Route> = accounts
         .iter()
@@ -78,6 +73,15 @@ pub async fn candidates(
         return Err(Refusal::Invalid(vec![Fault::new("/payment_method", detail)]));
     }
     Ok(routes)
+}
+
+/// Refuses an account that is not there, not enabled, or another merchant's.
+pub async fn check_account(app: &App, merchant: MerchantId, wanted: GatewayAccountId) -> Result<(), Refusal> {
+    if routable(app, merchant).await?.iter().any(|account| account.gateway_account_id == wanted.uuid()) {
+        return Ok(());
+    }
+    let detail = "names no enabled gateway account of this merchant";
+    Err(Refusal::Invalid(vec![Fault::new("/gateway_account", detail)]))
 }
 
 async fn routable(app: &App, merchant: MerchantId) -> Result<Arc<Vec<GatewayAccount>>, Refusal> {

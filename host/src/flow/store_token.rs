@@ -26,7 +26,7 @@ pub async fn store_token(app: &Arc<App>, call: &Call, entry: CardEntry) -> Resul
     let body = TokenView::new(id, &sealed.details, sealed.code.is_some(), now).to_bytes();
 
     let mut tx = app.pool.begin().await.map_err(store::Error::from)?;
-    if !store::answers::claim(&mut tx, call.merchant, &key_of(app, call, now), CREATED, &body, now).await? {
+    if !store::answers::claim(&mut tx, call.merchant, &key_of(app, call), CREATED, &body, now).await? {
         tx.rollback().await.map_err(store::Error::from)?;
         return answer::of_taken_key(app, call).await;
     }

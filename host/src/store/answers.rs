@@ -28,7 +28,7 @@ pub async fn claim(
             set fingerprint = excluded.fingerprint, payment_id = null, operation_id = null,
                 answer_status = excluded.answer_status, answer_body = excluded.answer_body,
                 created_at = excluded.created_at, expires_at = excluded.expires_at
-          where k.expires_at < excluded.created_at and k.answer_status is not null",
+          where k.expires_at < clock_timestamp() and k.answer_status is not null",
     )
     .bind(merchant.uuid())
     .bind(key.scope)
@@ -37,7 +37,7 @@ pub async fn claim(
     .bind(answer_status)
     .bind(answer_body)
     .bind(now)
-    .bind(key.expires_at)
+    .bind(key.ttl_ms)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)

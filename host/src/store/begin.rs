@@ -19,7 +19,8 @@ pub struct Key<'a> {
     pub scope: &'a str,
     pub key: &'a str,
     pub fingerprint: &'a [u8],
-    pub expires_at: DateTime<Utc>,
+    /// How long its answer is kept, from now by the database's clock.
+    pub ttl_ms: i64,
 }
 
 /// The payment's own columns, where the statement makes it.
@@ -157,11 +158,11 @@ macro_rules! shared_arms {
             returning 1),
         code as (
             insert into token_codes (merchant_id, token_id, day, sealed, expires_at)
-            select $1, $9, $26, $27, $30 + make_interval(secs => $31) from claim where $26::date is not null
+            select $1, $9, $26, $27, clock_timestamp() + make_interval(secs => $31) from claim where $26::date is not null
             returning 1),
         lease as (
             insert into work (merchant_id, operation_id, payment_id, kind, task, owner, due_at, created_at)
-            select $1, $3, $2, 'attempt', 'drive', $28, clock_timestamp() + $29 * interval '1 millisecond', $30 from claim
+            select $1, $3, $2, 'attempt', 'drive', $28, clock_timestamp() + $29 * interval '1 millisecond', clock_timestamp() from claim
             returning 1),
         audit as (
             insert into payment_events (merchant_id, payment_id, sequence, from_state, to_state, event, attempt_number, operation_id,
@@ -199,20 +200,21 @@ macro_rules! shared_count {
     };
 }
 
-/// Claims the key, an expired one too: a row without an answer never expires.
+/// Claims the key, an expired one too: a row without an answer never expires. Expiry goes by the database's clock alone:
+/// a host whose clock is ahead must not free keys that others still answer.
 macro_rules! claim_arm {
     ($source:literal) => {
         concat!(
             "
         claim as (
             insert into idempotency_keys (merchant_id, scope, key, fingerprint, payment_id, operation_id, created_at, expires_at)
-            select $1, $16, $17, $41, $2, $3, $30, $42 ",
+            select $1, $16, $17, $41, $2, $3, $30, clock_timestamp() + $42 * interval '1 millisecond' ",
             $source,
             "
             on conflict (merchant_id, scope, key) do update
                set fingerprint = excluded.fingerprint, payment_id = excluded.payment_id, operation_id = excluded.operation_id,
                    answer_status = null, answer_body = null, created_at = excluded.created_at, expires_at = excluded.expires_at
-             where idempotency_keys.expires_at < excluded.created_at and idempotency_keys.answer_status is not null
+             where idempotency_keys.expires_at < clock_timestamp() and idempotency_keys.answer_status is not null
             returning merchant_id),"
         )
     };
@@ -341,7 +343,7 @@ fn bind_shared<'q>(query: Query<'q, Postgres, PgArguments>, begin: Begin<'q>) ->
         .bind(outbox.payload)
         .bind(public_id)
         .bind(key.fingerprint)
-        .bind(key.expires_at)
+        .bind(key.ttl_ms)
 }
 
 /// Creates a payment that nobody has confirmed yet, with its answer stored: one statement, one commit.
@@ -351,12 +353,12 @@ pub async fn create(conn: &mut PgConnection, begin: Created<'_>, payment: &NewPa
         with claim as (
             insert into idempotency_keys (merchant_id, scope, key, fingerprint, payment_id, answer_status, answer_body, created_at,
                                           expires_at)
-            values ($1, $3, $4, $5, $2, $7, $8, $9, $6)
+            values ($1, $3, $4, $5, $2, $7, $8, $9, clock_timestamp() + $6 * interval '1 millisecond')
             on conflict (merchant_id, scope, key) do update
                set fingerprint = excluded.fingerprint, payment_id = excluded.payment_id, operation_id = null,
                    answer_status = excluded.answer_status, answer_body = excluded.answer_body, created_at = excluded.created_at,
                    expires_at = excluded.expires_at
-             where idempotency_keys.expires_at < excluded.created_at and idempotency_keys.answer_status is not null
+             where idempotency_keys.expires_at < clock_timestamp() and idempotency_keys.answer_status is not null
             returning merchant_id),
         payment as (
             insert into payments (merchant_id, payment_id, order_id, status, amount, currency, capture_method, version,
@@ -370,7 +372,7 @@ pub async fn create(conn: &mut PgConnection, begin: Created<'_>, payment: &NewPa
             returning 1),
         code as (
             insert into token_codes (merchant_id, token_id, day, sealed, expires_at)
-            select $1, $17, $27, $28, $9 + interval '1 hour' from claim where $27::date is not null
+            select $1, $17, $27, $28, clock_timestamp() + interval '1 hour' from claim where $27::date is not null
             returning 1),
         audit as (
             insert into payment_events (merchant_id, payment_id, sequence, to_state, event, created_at)
@@ -393,7 +395,7 @@ pub async fn create(conn: &mut PgConnection, begin: Created<'_>, payment: &NewPa
     .bind(begin.key.scope)
     .bind(begin.key.key)
     .bind(begin.key.fingerprint)
-    .bind(begin.key.expires_at)
+    .bind(begin.key.ttl_ms)
     .bind(begin.answer_status)
     .bind(begin.answer_body)
     .bind(begin.now)

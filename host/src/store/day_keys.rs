@@ -37,14 +37,16 @@ pub async fn put_if_absent(conn: &mut PgConnection, day: NaiveDate, wrapped: &[u
     }
 }
 
-/// Destroys the keys of all days before `day`, and the codes that nobody can read any more. Returns how many keys.
-pub async fn destroy_before(conn: &mut PgConnection, day: NaiveDate) -> Result<u64, Error> {
+/// Destroys the keys of days that are more than `kept_days` past, by the database's clock, and the codes that nobody can
+/// read any more. Returns how many keys.
+pub async fn destroy_past(conn: &mut PgConnection, kept_days: i32) -> Result<u64, Error> {
     let done = sqlx::query(
-        "-- store::day_keys::destroy_before
-         with codes as (delete from token_codes where day < $1)
-         delete from day_keys where day < $1",
+        "-- store::day_keys::destroy_past
+         with past as (select (clock_timestamp() at time zone 'UTC')::date - $1::int as day),
+              codes as (delete from token_codes using past where token_codes.day < past.day)
+         delete from day_keys using past where day_keys.day < past.day",
     )
-    .bind(day)
+    .bind(kept_days)
     .execute(conn)
     .await?;
     Ok(done.rows_affected())

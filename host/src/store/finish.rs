@@ -33,7 +33,7 @@ pub struct Reply<'a> {
 pub enum Work {
     /// The attempt is resolved.
     Done,
-    /// Somebody looks again.
+    /// Somebody looks again. `unknown_now`: only from now on can nothing of it be under way.
     Again { task: &'static str, in_ms: i64, checks: i16, never_received: i16, unknown_now: bool },
 }
 
@@ -79,6 +79,8 @@ pub struct KeyAnswer<'a> {
     pub key: &'a str,
     pub status: i16,
     pub body: &'a [u8],
+    /// How long it is kept, from now by the database's clock: the time while the outcome was not final does not count.
+    pub ttl_ms: i64,
 }
 
 /// Something that a person must look at.
@@ -141,7 +143,7 @@ pub const FINISH: &str = "-- store::finish::finish
     again as (
         update work
            set task = $14, owner = $19, due_at = clock_timestamp() + $15 * interval '1 millisecond', checks = $16,
-               never_received = $17, unknown_since = case when $18 then coalesce(unknown_since, clock_timestamp()) else unknown_since end
+               never_received = $17, unknown_since = case when $18 then clock_timestamp() else unknown_since end
           from held
          where work.merchant_id = $1 and work.operation_id = $2 and work.fence = $4 and $14::text is not null
         returning 1),
@@ -186,7 +188,8 @@ pub const FINISH: &str = "-- store::finish::finish
         returning 1),
     answered as (
         update idempotency_keys as k
-           set answer_status = $54, answer_body = $55
+           set answer_status = $54, answer_body = $55,
+               expires_at = greatest(k.expires_at, clock_timestamp() + $61 * interval '1 millisecond')
           from held
          where k.merchant_id = $1 and k.scope = $52 and k.key = $53 and k.operation_id = $2 and k.answer_status is null
         returning 1),
@@ -279,6 +282,7 @@ pub async fn finish(conn: &mut PgConnection, finish: Finish<'_>) -> Result<Finis
         .bind(review.as_ref().map(|review| review.reason))
         .bind(review.as_ref().map(|review| &review.detail))
         .bind(payment.updated_at)
+        .bind(answer.as_ref().map(|answer| answer.ttl_ms))
         .fetch_one(conn)
         .await?;
     let held: i64 = sqlx::Row::try_get(&row, "held")?;

@@ -96,6 +96,14 @@ impl FromRow<'_, PgRow> for GatewayAccount {
     }
 }
 
+/// The columns of a [`GatewayAccount`]. Not `*`: a prepared statement fails once a migration adds a column to that.
+macro_rules! columns {
+    () => {
+        "merchant_id, gateway_account_id, connector, name, settings, secrets, priority, weight, enabled, methods,
+                auto_refund_surplus, version, created_at, updated_at, deleted_at"
+    };
+}
+
 /// Inserts one account, unless the merchant has [`ACCOUNTS_MAX`] of them: returns whether it did. Two that are made at
 /// once may both pass at the limit, which is a bound and not a promise.
 pub async fn insert(conn: &mut PgConnection, account: &GatewayAccount) -> Result<bool, Error> {
@@ -161,10 +169,14 @@ pub async fn get(
     merchant: MerchantId,
     account: GatewayAccountId,
 ) -> Result<Option<GatewayAccount>, Error> {
-    let row = sqlx::query_as(
+    let row = sqlx::query_as(concat!(
         "-- store::gateway_accounts::get
-         select * from gateway_accounts where merchant_id = $1 and gateway_account_id = $2",
-    )
+         select ",
+        columns!(),
+        "
+           from gateway_accounts
+          where merchant_id = $1 and gateway_account_id = $2",
+    ))
     .bind(merchant.uuid())
     .bind(account.uuid())
     .fetch_optional(conn)
@@ -178,10 +190,14 @@ pub async fn get_for_update(
     merchant: MerchantId,
     account: GatewayAccountId,
 ) -> Result<Option<GatewayAccount>, Error> {
-    let row = sqlx::query_as(
+    let row = sqlx::query_as(concat!(
         "-- store::gateway_accounts::get_for_update
-         select * from gateway_accounts where merchant_id = $1 and gateway_account_id = $2 for update",
-    )
+         select ",
+        columns!(),
+        "
+           from gateway_accounts
+          where merchant_id = $1 and gateway_account_id = $2 for update",
+    ))
     .bind(merchant.uuid())
     .bind(account.uuid())
     .fetch_optional(conn)
@@ -194,10 +210,14 @@ pub async fn by_id_any_merchant(
     conn: &mut PgConnection,
     account: GatewayAccountId,
 ) -> Result<Option<GatewayAccount>, Error> {
-    let row = sqlx::query_as(
+    let row = sqlx::query_as(concat!(
         "-- store::gateway_accounts::by_id_any_merchant
-         select * from gateway_accounts where gateway_account_id = $1",
-    )
+         select ",
+        columns!(),
+        "
+           from gateway_accounts
+          where gateway_account_id = $1",
+    ))
     .bind(account.uuid())
     .fetch_optional(conn)
     .await?;
@@ -206,13 +226,16 @@ pub async fn by_id_any_merchant(
 
 /// The accounts that a payment may take, in the order in which they are tried; at most [`ACCOUNTS_MAX`].
 pub async fn routable(conn: &mut PgConnection, merchant: MerchantId) -> Result<Vec<GatewayAccount>, Error> {
-    let rows = sqlx::query_as(
+    let rows = sqlx::query_as(concat!(
         "-- store::gateway_accounts::routable
-         select * from gateway_accounts
+         select ",
+        columns!(),
+        "
+           from gateway_accounts
           where merchant_id = $1 and enabled and deleted_at is null
           order by priority, created_at, gateway_account_id
           limit $2",
-    )
+    ))
     .bind(merchant.uuid())
     .bind(ACCOUNTS_MAX)
     .fetch_all(conn)
@@ -227,13 +250,17 @@ pub async fn list(
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<GatewayAccount>, Error> {
-    let rows = sqlx::query_as(
+    let rows = sqlx::query_as(concat!(
         "-- store::gateway_accounts::list
-         select * from gateway_accounts
-          where merchant_id = $1 and deleted_at is null and ($2::uuid is null or gateway_account_id < $2)
+         select ",
+        columns!(),
+        "
+           from gateway_accounts
+          where merchant_id = $1 and deleted_at is null
+            and gateway_account_id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
           order by gateway_account_id desc
           limit $3",
-    )
+    ))
     .bind(merchant.uuid())
     .bind(before)
     .bind(limit)

@@ -31,7 +31,7 @@ pub async fn find(
          select k.fingerprint, k.payment_id, k.answer_status, k.answer_body,
                 k.answer_status is not null and k.expires_at < clock_timestamp() as expired,
                 exists (select 1 from work as w
-                         where w.merchant_id = k.merchant_id and w.operation_id = k.operation_id and w.task = 'drive'
+                         where w.merchant_id = k.merchant_id and w.operation_id = k.operation_id and w.task = 'drive' and w.owner is not null
                            and w.due_at > clock_timestamp()) as driven
            from idempotency_keys as k
           where k.merchant_id = $1 and k.scope = $2 and k.key = $3",
@@ -51,7 +51,7 @@ pub async fn delete_expired(conn: &mut PgConnection, limit: i64) -> Result<u64, 
          delete from idempotency_keys
           where ctid = any (array(
                 select ctid from idempotency_keys
-                 where expires_at < clock_timestamp() and answer_status is not null
+                 where expires_at < statement_timestamp() and answer_status is not null
                  limit $1))",
     )
     .bind(limit)

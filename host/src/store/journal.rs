@@ -145,13 +145,30 @@ pub async fn begin_sync(
 }
 
 /// Keeps a reply that came after its lease was lost. Evidence is never dropped and never overwrites: where the same
-/// lease has brought one already, that one stands.
-pub async fn late_reply(conn: &mut PgConnection, leased: Leased, reply: &Reply<'_>) -> Result<(), Error> {
+/// lease has brought one already, that one stands. An operation that is still unresolved is asked about at once; for one
+/// that is resolved a review opens: a person compares.
+pub async fn late_reply(
+    conn: &mut PgConnection,
+    leased: Leased,
+    reply: &Reply<'_>,
+    review_id: Uuid,
+) -> Result<(), Error> {
     sqlx::query(
         "-- store::journal::late_reply
-        insert into exchange_replies (merchant_id, operation_id, position, fence, kind, status, headers, body, detail, late, received_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, true, $10)
-        on conflict do nothing",
+        with kept as (
+            insert into exchange_replies
+                (merchant_id, operation_id, position, fence, kind, status, headers, body, detail, late, received_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, true, $10)
+            on conflict do nothing
+            returning merchant_id),
+        asked_soon as (
+            update work set due_at = least(due_at, clock_timestamp()) from kept
+             where work.merchant_id = $1 and work.operation_id = $11 and work.task in ('resolve', 'poll'))
+        insert into reviews (merchant_id, review_id, payment_id, operation_id, reason, detail, opened_at)
+        select $1, $12, o.payment_id, $11, 'late_reply', '{}', $10
+          from kept join operations as o on o.merchant_id = $1 and o.operation_id = $11
+         where $5 = 'reply'
+           and not exists (select 1 from work as w where w.merchant_id = $1 and w.operation_id = $11)",
     )
     .bind(leased.merchant_id)
     .bind(reply.operation_id)
@@ -163,6 +180,8 @@ pub async fn late_reply(conn: &mut PgConnection, leased: Leased, reply: &Reply<'
     .bind(reply.body)
     .bind(reply.detail)
     .bind(reply.received_at)
+    .bind(leased.operation_id)
+    .bind(review_id)
     .execute(conn)
     .await?;
     Ok(())

@@ -80,6 +80,8 @@ impl Error {
                         || code == "55P03"
                         || code == "25006"
                 }),
+                // The rest is our own mistake (a column, a type, a URL) and stays one. It cannot be listed: sqlx may add
+                // to its errors at any time, and what is not known to pass is not retried.
                 _ => false,
             },
         }

@@ -1,6 +1,6 @@
 //! Payments as rows, and how they are read. They are written by [`super::begin`] and [`super::finish`] alone.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
@@ -99,12 +99,27 @@ impl FromRow<'_, PgRow> for Payment {
     }
 }
 
+/// The columns of a [`Payment`]. Not `*`: a prepared statement fails once a migration adds a column to that.
+macro_rules! columns {
+    () => {
+        "merchant_id, payment_id, order_id, status, amount, currency, capture_method, amount_authorized,
+                amount_capturing, amount_captured, amount_refunding, amount_refunded, amount_surplus, open_attempt,
+                won_attempt, attempt_count, version, audit_sequence, event_sequence, gateway_account_id, token_id,
+                gateway_reference, payment_method, next_action, last_error, description, return_url, metadata, customer,
+                created_at, updated_at"
+    };
+}
+
 /// The payment, if the merchant has it.
 pub async fn get(conn: &mut PgConnection, merchant: MerchantId, payment: PaymentId) -> Result<Option<Payment>, Error> {
-    let row = sqlx::query_as(
+    let row = sqlx::query_as(concat!(
         "-- store::payments::get
-         select * from payments where merchant_id = $1 and payment_id = $2",
-    )
+         select ",
+        columns!(),
+        "
+           from payments
+          where merchant_id = $1 and payment_id = $2",
+    ))
     .bind(merchant.uuid())
     .bind(payment.uuid())
     .fetch_optional(conn)
@@ -124,27 +139,62 @@ pub struct Filter {
     pub limit: i64,
 }
 
-/// The merchant's payments, newest first. It walks the primary key (ids are ordered by time); `status` is in no index,
-/// so a rare status is found by reading past the others.
+/// How far a payment's id may say an earlier time than its `created_at`: the two are read one after the other, and the
+/// clock may be set in between.
+const ID_BEFORE_CREATED_MAX: TimeDelta = TimeDelta::minutes(1);
+
+/// No `UUIDv7` of `time` or later is smaller: its first 48 bits are Unix milliseconds (RFC 9562, 5.7).
+fn first_id_of(time: DateTime<Utc>) -> Uuid {
+    const MILLISECONDS_MAX: u64 = (1 << 48) - 1;
+    // What is before 1970 has no id at all.
+    let milliseconds = u64::try_from(time.timestamp_millis()).unwrap_or(0).min(MILLISECONDS_MAX);
+    Uuid::from_u128(u128::from(milliseconds) << 80)
+}
+
+/// The merchant's payments, newest first. It walks the primary key between cursor and `created_after` (ids are ordered by
+/// time); `status` is in no index, so a rare status is found by reading past the others. The bounds are never null: under
+/// a generic plan `$5 is null or payment_id < $5` would be a filter, and every page would read all pages before it.
 pub async fn list(conn: &mut PgConnection, merchant: MerchantId, filter: &Filter) -> Result<Vec<Payment>, Error> {
-    let rows = sqlx::query_as(
+    let oldest = filter.created_after.and_then(|time| time.checked_sub_signed(ID_BEFORE_CREATED_MAX)).map(first_id_of);
+    let rows = sqlx::query_as(concat!(
         "-- store::payments::list
-         select * from payments
+         select ",
+        columns!(),
+        "
+           from payments
           where merchant_id = $1
             and ($2::text is null or status = $2)
             and ($3::uuid is null or order_id = $3)
             and ($4::timestamptz is null or created_at > $4)
-            and ($5::uuid is null or payment_id < $5)
+            and payment_id < coalesce($5, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+            and payment_id >= coalesce($7, '00000000-0000-0000-0000-000000000000'::uuid)
           order by payment_id desc
           limit $6",
-    )
+    ))
     .bind(merchant.uuid())
     .bind(filter.status.map(<&str>::from))
-    .bind(filter.order.map(super::super::domain::id::OrderId::uuid))
+    .bind(filter.order.map(OrderId::uuid))
     .bind(filter.created_after)
     .bind(filter.before)
     .bind(filter.limit)
+    .bind(oldest)
     .fetch_all(conn)
     .await?;
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bound takes in every id of its millisecond and none of the one before.
+    #[test]
+    fn a_time_is_a_bound_of_ids() {
+        let time = DateTime::from_timestamp_millis(1_750_000_000_123).unwrap();
+        let id = |milliseconds, rest| uuid::Builder::from_unix_timestamp_millis(milliseconds, &[rest; 10]).into_uuid();
+        assert!(id(1_750_000_000_123, 0) >= first_id_of(time));
+        assert!(id(1_750_000_000_122, u8::MAX) < first_id_of(time));
+        assert_eq!(first_id_of(DateTime::UNIX_EPOCH - TimeDelta::days(1)), Uuid::nil());
+        assert!(first_id_of(DateTime::<Utc>::MAX_UTC) < Uuid::max());
+    }
 }

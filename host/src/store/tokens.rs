@@ -52,7 +52,7 @@ pub async fn insert(
         "-- store::tokens::insert
          with code as (
             insert into token_codes (merchant_id, token_id, day, sealed, expires_at)
-            select $1, $2, $7, $8, $9::timestamptz + interval '1 hour' where $7::date is not null)
+            select $1, $2, $7, $8, clock_timestamp() + interval '1 hour' where $7::date is not null)
          insert into tokens (merchant_id, token_id, kind, sealed, fingerprint, details, created_at)
          values ($1, $2, $3, $4, $5, $6, $9)",
     )

@@ -22,14 +22,14 @@ pub struct Claimed {
     pub age_s: i64,
 }
 
-/// Takes up to `limit` rows whose time has come, each under a new fence and a lease of `lease_ms`. Rows that another
+/// Takes up to `limit` rows whose time has come (by `statement_timestamp`, which an index can be searched by), each under a new fence and a lease of `lease_ms`. Rows that another
 /// host is taking are passed over, so that any number of hosts may do this at once.
 pub async fn claim_due(conn: &mut PgConnection, owner: Uuid, lease_ms: i64, limit: i64) -> Result<Vec<Claimed>, Error> {
     let rows = sqlx::query_as(
         "-- store::work::claim_due
         with due as (
             select merchant_id, operation_id from work
-             where due_at <= clock_timestamp() and task in ('drive', 'resolve', 'poll')
+             where due_at <= statement_timestamp() and task = any ('{drive,resolve,poll,act}')
              order by due_at
              limit $3
                for update skip locked)
@@ -47,26 +47,6 @@ pub async fn claim_due(conn: &mut PgConnection, owner: Uuid, lease_ms: i64, limi
     .fetch_all(conn)
     .await?;
     Ok(rows)
-}
-
-/// Gives a lease back, so that another host takes the row at once: for a host that drains. Must touch one row, or none
-/// where the lease was lost.
-pub async fn hand_back(
-    conn: &mut PgConnection,
-    merchant_id: Uuid,
-    operation_id: Uuid,
-    fence: i32,
-) -> Result<(), Error> {
-    sqlx::query(
-        "-- store::work::hand_back
-         update work set due_at = clock_timestamp(), owner = null where merchant_id = $1 and operation_id = $2 and fence = $3",
-    )
-    .bind(merchant_id)
-    .bind(operation_id)
-    .bind(fence)
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// How much is under way, and how much of it has an unknown outcome: for metrics.

@@ -173,7 +173,8 @@ impl<'a> PaymentEventView<'a> {
             to: event.to_state.into(),
             attempt: event.attempt_number,
             operation: event.operation_id.map(|id| OperationId::from_uuid(id).to_string()),
-            detail: event.detail.as_ref(),
+            // What is for operators stays in the database.
+            detail: event.detail.as_ref().filter(|detail| detail.get("internal").is_none()),
             created_at: time(event.created_at),
         }
     }

@@ -129,10 +129,13 @@ pub struct Outgoing<'a> {
     pub holes: &'a Holes,
     /// The gateway account, for its breaker.
     pub account: Uuid,
+    /// Name of the connector whose request it is: what metrics are told apart by. Origins are merchants' settings, and
+    /// a label lives as long as the process.
+    pub connector: &'a str,
     /// For all of it: connecting, sending, and reading the whole reply.
     pub timeout: Duration,
-    /// Asked immediately before the first byte: whether the lease still outlives the time-out.
-    pub may_send: &'a (dyn Fn() -> bool + Sync),
+    /// Asked immediately before the first byte, with what is left of `timeout`: whether the lease outlives that.
+    pub may_send: &'a (dyn Fn(Duration) -> bool + Sync),
 }
 
 impl Wire {

@@ -6,18 +6,18 @@ use tracing::Instrument as _;
 
 use super::breaker::Health;
 use super::check::Checked;
-use super::connection::{ConnectFault, Connection, RawReply};
+use super::connection::{ConnectFault, Connection, ExchangeFault, RawReply};
 use super::permit::Origin;
 use super::render::{Rendered, render};
 use super::scrub::Scrubber;
 use super::sent::{NotSentReason, Sent, UnknownReason, not_connected, not_resolved};
 use super::{Outgoing, Wire};
 
-/// Exchanges, by origin, result and reason.
+/// Exchanges, by connector, result and reason.
 const EXCHANGES: &str = "interlock_wire_exchanges_total";
-/// How long they took, in seconds, by origin and result.
+/// How long they took, in seconds, by connector and result.
 const EXCHANGE_SECONDS: &str = "interlock_wire_exchange_seconds";
-/// Connections made, by origin; few next to exchanges where connections are used again.
+/// Connections made, by connector; few next to exchanges where connections are used again.
 const CONNECTIONS: &str = "interlock_wire_connections_total";
 /// Connections kept and not in use.
 pub(super) const IDLE_CONNECTIONS: &str = "interlock_wire_idle_connections";
@@ -25,7 +25,8 @@ pub(super) const IDLE_CONNECTIONS: &str = "interlock_wire_idle_connections";
 pub(super) const TRIPPED_BREAKERS: &str = "interlock_wire_breakers_tripped";
 
 impl Wire {
-    /// Sends one request, once, and waits for the whole reply or for `timeout`.
+    /// Sends one request, once, and waits for the whole reply or for `timeout`. No byte is written where `may_send` says
+    /// no to what is left of that, or where nothing is left.
     ///
     /// Dropping the future closes the connection: what was not written by then never will be. Whoever drops it must
     /// take the outcome as unknown.
@@ -40,11 +41,10 @@ impl Wire {
             let started = Instant::now();
             let checked = match self.check(outgoing.request, outgoing.permit) {
                 Ok(checked) => checked,
-                Err(refused) => return report("", started, Sent::Refused(refused)),
+                Err(refused) => return report(outgoing.connector, started, Sent::Refused(refused)),
             };
-            let origin = checked.origin.to_string();
-            tracing::Span::current().record("origin", &origin);
-            report(&origin, started, self.send_checked(&outgoing, &checked).await)
+            tracing::Span::current().record("origin", tracing::field::display(&checked.origin));
+            report(outgoing.connector, started, self.send_checked(&outgoing, &checked).await)
         }
         .instrument(span)
         .await
@@ -66,6 +66,7 @@ impl Wire {
 
     async fn exchange(&self, outgoing: &Outgoing<'_>, origin: &Origin, rendered: Rendered) -> Sent {
         let deadline = tokio::time::Instant::now() + outgoing.timeout;
+        let left = || deadline.saturating_duration_since(tokio::time::Instant::now());
         let connecting = async {
             let full = |fault: super::pool::PoolIsFull| Sent::NotSent {
                 reason: NotSentReason::PoolFull,
@@ -74,7 +75,7 @@ impl Wire {
             let place = self.pool.place(origin).await.map_err(full)?;
             match place.kept(Instant::now()) {
                 Some(kept) => Ok((place, kept)),
-                None => Ok((place, self.connect(origin).await?)),
+                None => Ok((place, self.connect(origin, outgoing.connector).await?)),
             }
         };
         let (place, connection) = match tokio::time::timeout_at(deadline, connecting).await {
@@ -83,7 +84,12 @@ impl Wire {
             Err(_) => return Sent::timed_out(0, outgoing.timeout),
         };
         let meter = connection.meter();
-        let exchange = connection.exchange(rendered, self.reply_limits, outgoing.may_send);
+        // A runtime that was held up polls the exchange once more before it sees that the time is over.
+        let may_send = || {
+            let left = left();
+            !left.is_zero() && (outgoing.may_send)(left)
+        };
+        let exchange = connection.exchange(rendered, self.reply_limits, &may_send);
         // By the time there is an answer the exchange is dropped, and with it the connection where it was not kept.
         match tokio::time::timeout_at(deadline, exchange).await {
             Ok(Ok((raw, kept))) => {
@@ -92,15 +98,18 @@ impl Wire {
                 }
                 Sent::Replied(scrub(outgoing, &raw))
             }
+            Ok(Err(ExchangeFault::LeaseTooShort)) if left().is_zero() => {
+                Sent::timed_out(meter.written(), outgoing.timeout)
+            }
             Ok(Err(fault)) => Sent::of_fault(&fault, meter.written()),
             Err(_) => Sent::timed_out(meter.written(), outgoing.timeout),
         }
     }
 
     /// A new connection to the first address that takes one.
-    async fn connect(&self, origin: &Origin) -> Result<Connection, Sent> {
+    async fn connect(&self, origin: &Origin, connector: &str) -> Result<Connection, Sent> {
         let addresses = self.resolver.resolve(&origin.host, origin.port).await.map_err(|fault| not_resolved(&fault))?;
-        metrics::counter!(CONNECTIONS, "origin" => origin.to_string()).increment(1);
+        metrics::counter!(CONNECTIONS, "connector" => connector.to_owned()).increment(1);
         let deadline = tokio::time::Instant::now() + self.connect_timeout;
         let mut last: Option<ConnectFault> = None;
         let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
@@ -154,10 +163,12 @@ fn health(sent: &Sent) -> Health {
 }
 
 /// Counts and logs an answer, once.
-fn report(origin: &str, started: Instant, sent: Sent) -> Sent {
+fn report(connector: &str, started: Instant, sent: Sent) -> Sent {
     let (result, reason) = (sent.result(), sent.reason());
-    metrics::counter!(EXCHANGES, "origin" => origin.to_owned(), "result" => result, "reason" => reason).increment(1);
-    metrics::histogram!(EXCHANGE_SECONDS, "origin" => origin.to_owned(), "result" => result).record(started.elapsed());
+    metrics::counter!(EXCHANGES, "connector" => connector.to_owned(), "result" => result, "reason" => reason)
+        .increment(1);
+    metrics::histogram!(EXCHANGE_SECONDS, "connector" => connector.to_owned(), "result" => result)
+        .record(started.elapsed());
     match &sent {
         Sent::Replied(response) => {
             tracing::Span::current().record("status", response.status);

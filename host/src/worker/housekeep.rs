@@ -11,7 +11,7 @@ pub(super) const PAUSE: Duration = Duration::from_mins(1);
 /// Rows deleted in one statement: small transactions do not hold back others.
 const DELETE_MAX: i64 = 5_000;
 /// Days for which a key of the day is kept: a code lives for at most one day after the one it was entered on.
-const DAY_KEYS_KEPT_DAYS: u64 = 2;
+const DAY_KEYS_KEPT_DAYS: i32 = 2;
 
 /// Five statements.
 pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
@@ -19,9 +19,8 @@ pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
     let mut conn = app.pool.acquire().await?;
     store::outbox::ensure_partitions(&mut conn, today).await?;
     store::day_keys::delete_expired_codes(&mut conn).await?;
-    let kept_from = today - Days::new(DAY_KEYS_KEPT_DAYS);
-    app.vault.forget_day_keys_before(kept_from);
-    let destroyed = store::day_keys::destroy_before(&mut conn, kept_from).await?;
+    app.vault.forget_day_keys_before(today - Days::new(u64::from(DAY_KEYS_KEPT_DAYS.unsigned_abs())));
+    let destroyed = store::day_keys::destroy_past(&mut conn, DAY_KEYS_KEPT_DAYS).await?;
     if destroyed > 0 {
         tracing::info!(destroyed, "keys of past days were destroyed, and every card code under them");
     }

@@ -28,7 +28,7 @@ pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
         let permit = Arc::clone(&app.resolving).acquire_owned().await?;
         let owned = Arc::clone(&app);
         app.tasks.spawn(async move {
-            resolve(&owned, row, lease).await;
+            Box::pin(resolve(&owned, row, lease)).await;
             drop(permit);
         });
     }

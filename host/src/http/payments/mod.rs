@@ -26,7 +26,7 @@ use crate::{
         id::{MerchantId, OrderId, PaymentId},
         payment::State as PaymentState,
     },
-    flow,
+    flow::{self, Call, Fault, Refusal},
     store::{self, payments::Filter},
     view::payment::{AttemptView, PaymentEventView, PaymentView},
 };
@@ -52,10 +52,19 @@ pub fn routes() -> OpenApiRouter<Http> {
         (status = 202, description = "Made, and its outcome is not known yet", body = PaymentView))
 )]
 async fn create(State(http): State<Http>, keyed: Keyed, body: Body) -> Result<Response, Problem> {
-    let new = body::new_payment(body.value(), month(&http)).map_err(Problem::invalid)?;
     let call = keyed.call(&http, &body, 201);
+    let new = match body::new_payment(body.value(), month(&http)) {
+        Ok(new) => new,
+        Err(faults) => return refused(&http, &call, faults).await,
+    };
     drop(body);
     Ok(respond::answer(flow::create_payment::create_payment(&http.app, call, new).await?))
+}
+
+/// A body that is refused today may have been answered before: a card expires between a request and its repeat.
+async fn refused(http: &Http, call: &Call, faults: Vec<Fault>) -> Result<Response, Problem> {
+    let answer = flow::answer::or_stored(&http.app, call, Refusal::Invalid(faults)).await?;
+    Ok(respond::answer(answer))
 }
 
 /// Confirm a payment: have it tried.
@@ -75,8 +84,11 @@ async fn confirm(
     keyed: Keyed,
     body: Body,
 ) -> Result<Response, Problem> {
-    let confirmation = body::confirmation(body.value(), month(&http)).map_err(Problem::invalid)?;
     let call = keyed.call(&http, &body, 200);
+    let confirmation = match body::confirmation(body.value(), month(&http)) {
+        Ok(confirmation) => confirmation,
+        Err(faults) => return refused(&http, &call, faults).await,
+    };
     drop(body);
     Ok(respond::answer(flow::confirm_payment::confirm_payment(&http.app, call, payment, confirmation).await?))
 }

@@ -1,6 +1,7 @@
 //! What each way in which an exchange can fail is reported as. The line between "not sent" and "unknown" is the line
 //! between trying another gateway and charging a customer twice.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -170,11 +171,11 @@ async fn closing_at_once_is_told_by_what_was_written() {
 async fn a_lease_that_is_too_short_sends_nothing() {
     let gateway = Gateway::replying(OK_REPLY).await;
     let wire = wire();
-    let sent = send_if(&wire, &charge(&gateway.base()), &gateway.base(), TIMEOUT, &|| false).await;
+    let sent = send_if(&wire, &charge(&gateway.base()), &gateway.base(), TIMEOUT, &|_| false).await;
     not_sent(&sent, NotSentReason::LeaseTooShort);
     // Asked at the last moment, not before connecting: the connection stands, and carried nothing.
     let asked = AtomicBool::new(false);
-    let gateway_connected = || {
+    let gateway_connected = |_| {
         asked.store(true, Ordering::SeqCst);
         gateway.connections() >= 1
     };
@@ -182,6 +183,33 @@ async fn a_lease_that_is_too_short_sends_nothing() {
     assert!(asked.load(Ordering::SeqCst));
     assert!(matches!(sent, Sent::Replied(_)), "{sent:?}");
     assert_eq!(gateway.requests.lock().await.len(), 1);
+}
+
+/// What went by in the queue for a connection is not asked of the lease a second time.
+#[tokio::test]
+async fn the_lease_is_asked_about_what_is_left_of_the_timeout() {
+    const BUSY: Duration = Duration::from_millis(300);
+    let gateway = Gateway::start(|mut caller| async move {
+        caller.read_request().await;
+        tokio::time::sleep(BUSY).await;
+        caller.say(OK_REPLY).await;
+    })
+    .await;
+    let wire = Wire::new(WireConfig { connections_per_origin_max: 1, ..config() }).unwrap();
+    let (base, request) = (gateway.base(), charge(&gateway.base()));
+    let least_left = Mutex::new(TIMEOUT);
+    let may_send = |left: Duration| {
+        let mut least = least_left.lock().unwrap();
+        *least = left.min(*least);
+        true
+    };
+    let (first, second) = tokio::join!(send(&wire, &request, &base, TIMEOUT), async {
+        tokio::time::sleep(BUSY / 6).await;
+        send_if(&wire, &request, &base, TIMEOUT, &may_send).await
+    });
+    assert!(matches!((&first, &second), (Sent::Replied(_), Sent::Replied(_))), "{first:?}, {second:?}");
+    let left = *least_left.lock().unwrap();
+    assert!(left + BUSY / 2 < TIMEOUT, "{left:?}");
 }
 
 #[tokio::test]
@@ -352,8 +380,14 @@ fn sending_can_move_between_threads() {
     let (wire, permit, holes) = (wire(), permit("http://127.0.0.1:1"), holes());
     let request = charge("http://127.0.0.1:1");
     let account = Uuid::from_u128(1);
-    let may_send = || true;
-    let outgoing =
-        Outgoing { request: &request, permit: &permit, holes: &holes, account, timeout: TIMEOUT, may_send: &may_send };
+    let outgoing = Outgoing {
+        request: &request,
+        permit: &permit,
+        holes: &holes,
+        account,
+        connector: "fixture",
+        timeout: TIMEOUT,
+        may_send: &|_| true,
+    };
     is_send(&wire.send(outgoing));
 }

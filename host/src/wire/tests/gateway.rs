@@ -112,7 +112,7 @@ pub fn wire() -> Wire {
 
 /// Sends with a lease that holds.
 pub async fn send(wire: &Wire, request: &Request, base: &str, timeout: Duration) -> Sent {
-    send_if(wire, request, base, timeout, &|| true).await
+    send_if(wire, request, base, timeout, &|_| true).await
 }
 
 pub async fn send_if(
@@ -120,9 +120,10 @@ pub async fn send_if(
     request: &Request,
     base: &str,
     timeout: Duration,
-    may_send: &(dyn Fn() -> bool + Sync),
+    may_send: &(dyn Fn(Duration) -> bool + Sync),
 ) -> Sent {
     let (permit, holes) = (permit(base), holes());
     let account = Uuid::from_u128(7);
-    wire.send(Outgoing { request, permit: &permit, holes: &holes, account, timeout, may_send }).await
+    let connector = "fixture";
+    wire.send(Outgoing { request, permit: &permit, holes: &holes, account, connector, timeout, may_send }).await
 }

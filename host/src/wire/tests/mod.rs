@@ -6,6 +6,7 @@ mod check;
 mod exchange;
 pub(super) mod fixtures;
 mod gateway;
+mod metrics;
 mod render;
 mod reuse;
 mod scrub;

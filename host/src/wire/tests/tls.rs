@@ -94,7 +94,7 @@ async fn a_lease_that_is_too_short_sends_nothing_on_any_connection() {
     let wire = trusting(&authority.root);
     let base = format!("https://localhost:{}", address.port());
     for served in 0..2 {
-        let sent = send_if(&wire, &charge(&base), &base, TIMEOUT, &|| false).await;
+        let sent = send_if(&wire, &charge(&base), &base, TIMEOUT, &|_| false).await;
         assert!(matches!(sent, Sent::NotSent { reason: NotSentReason::LeaseTooShort, .. }), "{sent:?}");
         assert_eq!(requests.lock().await.len(), served);
         // Leaves a kept connection for the second round.

@@ -1,0 +1,63 @@
+//! What the connector promises, and is held to.
+
+use interlock_connector::types::{
+    Descriptor, Features, KeyEncoding, Location, Method, OperationKind, OperationRules, Placement, Resolution, Setting,
+    SettingKind,
+};
+
+/// The gateway as its account names it.
+const ORIGIN: &str = "setting:base_url";
+/// How long the gateway remembers an idempotency key: a day.
+const KEY_WINDOW_S: u32 = 86_400;
+/// After this long, what the gateway has not heard of is not on its way any more.
+const LOOKUP_SETTLES_S: u32 = 1;
+
+pub fn descriptor() -> Descriptor {
+    let setting = |name: &str, kind, required, default: Option<&str>| Setting {
+        name: name.to_owned(),
+        kind,
+        key_encoding: KeyEncoding::Utf8,
+        required,
+        default: default.map(str::to_owned),
+        help: String::new(),
+        identity: false,
+    };
+    let placement = |hole: &str, method, location, name: &str| Placement {
+        hole: hole.to_owned(),
+        method,
+        origin: ORIGIN.to_owned(),
+        path_prefix: "/".to_owned(),
+        location,
+        name: name.to_owned(),
+    };
+    let rules =
+        |kind, resolutions: Vec<Resolution>| OperationRules { kind, resolutions, settles_within_seconds: KEY_WINDOW_S };
+    Descriptor {
+        name: "hostile".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        display_name: "Hostile".to_owned(),
+        methods: vec!["card".to_owned()],
+        currencies: Vec::new(),
+        origins: vec![ORIGIN.to_owned()],
+        settings: vec![
+            setting("base_url", SettingKind::Url, true, None),
+            setting("api_key", SettingKind::Secret, true, None),
+            setting("behaviour", SettingKind::Text, false, Some("well")),
+        ],
+        placements: vec![
+            placement("secret:api_key", Method::Get, Location::Header, "authorization"),
+            placement("secret:api_key", Method::Post, Location::Header, "authorization"),
+            placement("card-number", Method::Post, Location::JsonString, "/method/number"),
+            placement("card-expiry-month", Method::Post, Location::JsonString, "/method/expiry_month"),
+            placement("card-expiry-year", Method::Post, Location::JsonString, "/method/expiry_year"),
+        ],
+        operations: vec![
+            rules(
+                OperationKind::Authorize,
+                vec![Resolution::Resend(KEY_WINDOW_S), Resolution::FindByOperationId(LOOKUP_SETTLES_S)],
+            ),
+            rules(OperationKind::Sync, Vec::new()),
+        ],
+        features: Features { partial_capture: false, multiple_capture: false, partial_refund: false, cancel: false },
+    }
+}
