@@ -29,6 +29,7 @@ test: ## everything, against a Postgres of its own
 	@.ci/setup build postgres test
 	$(CARGO) build --workspace --bins $(FAULTS)
 	$(TARGET)/debug/interlock connector build $(CONNECTORS) --out $(TARGET)/connectors
+	$(TARGET)/debug/interlock connector build tests/hostile --out $(TARGET)/test-connectors
 	$(TARGET)/debug/with-postgres -- $(CARGO) nextest run --workspace $(FAULTS) $(ARGS)
 	$(if $(ARGS),,$(CARGO) test --doc --workspace $(FAULTS))
 

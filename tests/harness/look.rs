@@ -40,6 +40,12 @@ impl World {
         done.unwrap_or_else(|error| panic!("{statement}: {error}")).rows_affected()
     }
 
+    /// Tries a statement; the database's words where it refuses.
+    pub async fn db_try(&self, statement: &str) -> Result<u64, String> {
+        let done = sqlx::query(AssertSqlSafe(statement)).execute(self.database().pool()).await;
+        done.map(|done| done.rows_affected()).map_err(|error| error.to_string())
+    }
+
     /// Every row of every table, components aside (they are the same everywhere and large).
     pub async fn db_dump(&self) -> Vec<Row> {
         let tables = self

@@ -18,7 +18,7 @@ use tokio::{
 /// How long a program may take until it is ready: the first host of a run compiles the components.
 const READY_MAX: Duration = Duration::from_secs(90);
 /// How long a program may take to end.
-const END_MAX: Duration = Duration::from_secs(60);
+const END_MAX: Duration = Duration::from_mins(1);
 /// Lines of a log that a failed test shows.
 const LOG_LINES: usize = 80;
 
@@ -57,12 +57,12 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{program} could not be started: {error}; run `make test`"));
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let ready = match tokio::time::timeout(READY_MAX, lines.next_line()).await {
-            Ok(Ok(Some(line))) => serde_json::from_str(&line)
-                .unwrap_or_else(|error| panic!("{program} printed `{line}`, which is no ready line: {error}")),
-            Ok(_) => panic!("{program} ended before it was ready\n{}", tail(&log)),
-            Err(_) => panic!("{program} was not ready after {} s\n{}", READY_MAX.as_secs(), tail(&log)),
+        let Ok(line) = tokio::time::timeout(READY_MAX, lines.next_line()).await else {
+            panic!("{program} was not ready after {} s\n{}", READY_MAX.as_secs(), tail(&log))
         };
+        let Ok(Some(line)) = line else { panic!("{program} ended before it was ready\n{}", tail(&log)) };
+        let ready = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("{program} printed `{line}`, which is no ready line: {error}"));
         // Whatever else it prints is nobody's; a full pipe must not stop it.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self { child, ready, log }

@@ -121,7 +121,12 @@ impl World {
 
     /// An operator, calling the first host.
     pub fn operator(&self) -> Caller {
-        let base = self.host(0).operator.clone();
+        self.operator_at(0)
+    }
+
+    /// An operator, calling the host with this number.
+    pub fn operator_at(&self, host: usize) -> Caller {
+        let base = self.host(host).operator.clone();
         Caller { http: self.http.clone(), base, token: Some(OPERATOR_TOKEN.to_owned()) }
     }
 
@@ -208,7 +213,8 @@ impl World {
         assert!(broken.is_empty(), "invariants are broken:\n{}", broken.join("\n"));
     }
 
-    async fn broken_invariants(&self) -> Vec<String> {
+    /// What is broken, in words; nothing is.
+    pub async fn broken_invariants(&self) -> Vec<String> {
         invariants::broken(self.database.url(), &self.simulator.url, self.gateway_misbehaves)
             .await
             .unwrap_or_else(|error| vec![format!("they could not be checked: {error:#}")])
@@ -245,6 +251,7 @@ impl Drop for World {
                 .unwrap_or_else(|error| vec![format!("they could not be checked: {error:#}")])
         };
         if broken.is_empty() {
+            self.hosts.clear();
             wait_for(self.database.remove());
             let _ = fs::remove_dir_all(&self.logs);
         } else {

@@ -23,7 +23,7 @@ pub async fn claim(
     let done = sqlx::query(
         "-- store::answers::claim
          insert into idempotency_keys as k (merchant_id, scope, key, fingerprint, answer_status, answer_body, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
+         values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8 * interval '1 millisecond')
              on conflict (merchant_id, scope, key) do update
             set fingerprint = excluded.fingerprint, payment_id = null, operation_id = null,
                 answer_status = excluded.answer_status, answer_body = excluded.answer_body,
