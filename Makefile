@@ -42,6 +42,6 @@ check: ## format, lints, documentation, dependencies
 	@.ci/setup build check
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets $(FAULTS) -- -D warnings
-	$(CARGO) clippy -p interlock-connector -p interlock-mock --target wasm32-unknown-unknown -- -D warnings
+	$(CARGO) clippy -p interlock-connector -p interlock-mock -p interlock-hostile --target wasm32-unknown-unknown -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 	$(CARGO) deny check bans licenses sources

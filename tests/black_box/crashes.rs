@@ -212,6 +212,26 @@ async fn what_was_never_asked_begins_again() {
     assert_eq!(world.simulator.charges().await.len(), 0);
 }
 
+/// A payment that was created before is confirmed, and the host dies of that: the confirm's key gets its answer.
+#[tokio::test]
+async fn a_confirm_survives_its_host() {
+    for point in ["before_commit_one", "after_commit_one", "after_reply", "after_commit_two"] {
+        let mut world = doomed(point, false).await;
+        let created = world.post("/v1/payments", "created", &bodies::unconfirmed()).await.expect(201);
+        let confirm = format!("/v1/payments/{}/confirm", created.id());
+        let body = json!({ "payment_method": bodies::card(bodies::GOOD) });
+        assert!(world.on(0).try_post(&confirm, "k", &body).await.is_err(), "{point}: the host was to die");
+        world.host_mut(0).ended().await;
+        restart(&mut world, 0).await;
+        let answer = insist(&Hosts::of(&world, 1), &confirm, "k", &body).await;
+        assert_eq!(answer.payment_status(), "succeeded", "{point}: {}", answer.text());
+        let again = world.post(&confirm, "k", &body).await.expect(200);
+        assert!(again.is_replay() && again.bytes == answer.bytes, "{point}: {}", again.text());
+        assert_eq!(world.attempts(&created.id()).await.len(), 1, "{point}");
+        assert_eq!(world.simulator.charges().await.len(), 1, "{point}");
+    }
+}
+
 /// Recovery is interrupted at each of its own steps: what was sent again is not charged again.
 #[tokio::test]
 async fn a_host_may_die_while_it_recovers() {

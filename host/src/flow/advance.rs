@@ -351,6 +351,9 @@ impl After {
                 status: learned.operation_status(payment.status, resolved),
                 outcome: if resolved { learned.outcome.clone() } else { None },
                 finished: resolved,
+                asked: reply
+                    .filter(|reply| reply.operation_id != subject.leased.operation_id)
+                    .and(learned.outcome.clone()),
             },
             audit: std::mem::take(&mut self.audit),
             outbox: std::mem::take(&mut self.outbox),

@@ -71,6 +71,8 @@ pub struct OperationColumns {
     /// Written once: a second outcome is refused.
     pub outcome: Option<Value>,
     pub finished: bool,
+    /// What a sync said that asked about it, for that one's own row.
+    pub asked: Option<Value>,
 }
 
 /// The answer that the merchant's key will replay.
@@ -170,7 +172,7 @@ pub const FINISH: &str = "-- store::finish::finish
         returning 1),
     asked as (
         update operations as o
-           set status = 'done', outcome = $39, finished_at = $32
+           set status = 'done', outcome = $62, finished_at = $32
           from held
          where o.merchant_id = $1 and o.operation_id = $6 and $6 <> $2
         returning 1),
@@ -283,6 +285,7 @@ pub async fn finish(conn: &mut PgConnection, finish: Finish<'_>) -> Result<Finis
         .bind(review.as_ref().map(|review| &review.detail))
         .bind(payment.updated_at)
         .bind(answer.as_ref().map(|answer| answer.ttl_ms))
+        .bind(operation.asked)
         .fetch_one(conn)
         .await?;
     let held: i64 = sqlx::Row::try_get(&row, "held")?;
