@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use moka::sync::Cache;
-use sqlx::{
-    Connection as _, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -18,7 +15,8 @@ use crate::{
     config::Config,
     connector::{Engine, EngineConfig, Registry, Unloadable},
     flow::route::Accounts,
-    store, telemetry,
+    store::{self, pool::Pool},
+    telemetry,
     vault::{MasterKey, Vault},
     wire::{Wire, WireConfig},
 };
@@ -30,10 +28,6 @@ const LOCK_TIMEOUT_MS: u32 = 5_000;
 /// For migrations alone; 0 is Postgres' word for none. Said aloud, because a role or a database may have its own.
 const NO_TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
-/// A pooled connection that was idle for longer is asked whether it lives before it is used.
-const ASKED_AFTER_IDLE: Duration = Duration::from_secs(1);
-/// How long a request waits for a connection of the pool before it is answered 503.
-const POOL_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Keys that the hint about repeats remembers; 100,000 of them take about 10 MB.
 const SEEN_KEYS_MAX: u64 = 100_000;
@@ -54,7 +48,7 @@ pub struct Lease {
 /// One process's everything. All hosts are equal: nothing in here is needed by another one.
 pub struct App {
     pub config: Config,
-    pub pool: PgPool,
+    pub pool: Pool,
     pub vault: Vault,
     pub wire: Wire,
     pub engine: Engine,
@@ -86,7 +80,7 @@ impl App {
         let metrics = telemetry::metrics()?;
         let clock = Clock::real();
         migrate(&config.database_url).await?;
-        let pool = connect(&config).await?;
+        let pool = connect(&config)?;
         {
             let mut conn = pool.acquire().await?;
             store::outbox::ensure_partitions(&mut conn, clock.now().date_naive()).await?;
@@ -148,7 +142,7 @@ impl App {
     }
 }
 
-async fn connect(config: &Config) -> anyhow::Result<PgPool> {
+fn connect(config: &Config) -> anyhow::Result<Pool> {
     let options = options(&config.database_url)?.options([
         ("statement_timeout", STATEMENT_TIMEOUT_MS.to_string()),
         ("lock_timeout", LOCK_TIMEOUT_MS.to_string()),
@@ -158,24 +152,7 @@ async fn connect(config: &Config) -> anyhow::Result<PgPool> {
         ("plan_cache_mode", "force_generic_plan".to_owned()),
         ("jit", "off".to_owned()),
     ]);
-    let pool = PgPoolOptions::new()
-        .max_connections(config.database_connections_max)
-        .acquire_timeout(POOL_WAIT_MAX)
-        // Asking before each use would be a round trip more for every payment. A connection that nobody used for a while
-        // is asked, so that an outage does not leave a dead one for each of many later requests to fail on.
-        .test_before_acquire(false)
-        .before_acquire(|conn, meta| {
-            Box::pin(async move {
-                if meta.idle_for >= ASKED_AFTER_IDLE {
-                    conn.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-        .connect_with(options)
-        .await
-        .context("Postgres refuses more connections; see max_connections and INTERLOCK_DATABASE_CONNECTIONS_MAX")?;
-    Ok(pool)
+    Pool::new(options, usize::try_from(config.database_connections_max).unwrap_or(usize::MAX))
 }
 
 fn options(database_url: &str) -> anyhow::Result<PgConnectOptions> {

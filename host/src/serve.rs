@@ -109,7 +109,7 @@ async fn finish(app: &App, time_max: Duration) {
     if tokio::time::timeout(time_max, app.tasks.wait()).await.is_err() {
         tracing::warn!(tasks = app.tasks.len(), "left unfinished; another host goes on when their leases run out");
     }
-    app.pool.close().await;
+    app.pool.close();
     tracing::info!("drained");
 }
 

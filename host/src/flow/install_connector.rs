@@ -8,6 +8,8 @@ use std::{path::Path, sync::Arc};
 use anyhow::Context as _;
 use aws_lc_rs::digest::{SHA256, digest};
 
+use sqlx::Connection as _;
+
 use super::{Fault, Refusal};
 use crate::{
     app::App,
@@ -77,7 +79,8 @@ pub async fn activate(app: &Arc<App>, name: &str, version: &str) -> Result<(), R
 
 /// Lets new operations begin with the version that was active before. 404 where there was none.
 pub async fn rollback(app: &Arc<App>, name: &str) -> Result<(), Refusal> {
-    let mut tx = app.pool.begin().await.map_err(store::Error::from)?;
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let mut tx = conn.begin().await.map_err(store::Error::from)?;
     let previous = store::connectors::previous(&mut tx, name).await?.ok_or(Refusal::NotFound)?;
     let (audit, now) = (audit(app, Actor::Operator), app.clock.now());
     store::connectors::activate(&mut tx, name, &previous, Activation::RolledBack, audit, now).await?;
@@ -88,7 +91,8 @@ pub async fn rollback(app: &Arc<App>, name: &str) -> Result<(), Refusal> {
 }
 
 async fn activate_digest(app: &Arc<App>, name: &str, digest: &[u8], actor: Actor) -> Result<(), Refusal> {
-    let mut tx = app.pool.begin().await.map_err(store::Error::from)?;
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let mut tx = conn.begin().await.map_err(store::Error::from)?;
     let (audit, now) = (audit(app, actor), app.clock.now());
     store::connectors::activate(&mut tx, name, digest, Activation::Chosen, audit, now).await?;
     tx.commit().await.map_err(store::Error::from)?;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sqlx::Connection as _;
+
 use super::{Answer, Call, Refusal, answer, create_payment::key_of, seal};
 use crate::{
     app::App,
@@ -25,7 +27,8 @@ pub async fn store_token(app: &Arc<App>, call: &Call, entry: CardEntry) -> Resul
     let now = app.clock.now();
     let body = TokenView::new(id, &sealed.details, sealed.code.is_some(), now).to_bytes();
 
-    let mut tx = app.pool.begin().await.map_err(store::Error::from)?;
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let mut tx = conn.begin().await.map_err(store::Error::from)?;
     if !store::answers::claim(&mut tx, call.merchant, &key_of(app, call), CREATED, &body, now).await? {
         tx.rollback().await.map_err(store::Error::from)?;
         return answer::of_taken_key(app, call).await;

@@ -58,8 +58,8 @@ async fn readyz(State(http): State<Http>) -> Response {
 }
 
 async fn render(State(http): State<Http>) -> Response {
-    metrics::gauge!("interlock_database_connections").set(http.app.pool.size());
-    let idle = u32::try_from(http.app.pool.num_idle()).unwrap_or(u32::MAX);
-    metrics::gauge!("interlock_database_connections_idle").set(idle);
+    let (all, idle) = http.app.pool.sizes();
+    metrics::gauge!("interlock_database_connections").set(u32::try_from(all).unwrap_or(u32::MAX));
+    metrics::gauge!("interlock_database_connections_idle").set(u32::try_from(idle).unwrap_or(u32::MAX));
     ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], http.app.metrics.render()).into_response()
 }

@@ -19,6 +19,7 @@ pub mod operations;
 pub mod outbox;
 pub mod payment_events;
 pub mod payments;
+pub mod pool;
 pub mod reviews;
 pub mod tokens;
 pub mod work;
@@ -51,7 +52,11 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
+        let error = Self::Database(error);
+        if error.is_transient() {
+            pool::doubt_all();
+        }
+        error
     }
 }
 

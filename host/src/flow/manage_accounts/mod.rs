@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 use zeroize::Zeroizing;
 
+use sqlx::Connection as _;
+
 use super::{Answer, Call, Fault, Refusal, answer, create_payment::key_of};
 use crate::{
     app::App,
@@ -69,7 +71,8 @@ pub async fn create_account(app: &Arc<App>, call: &Call, new: NewAccount) -> Res
     let account = new_account(app, call.merchant, version.descriptor(), new, now)?;
     let body = GatewayAccountView::new(&account).to_bytes();
 
-    let mut tx = app.pool.begin().await.map_err(store::Error::from)?;
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let mut tx = conn.begin().await.map_err(store::Error::from)?;
     if !store::answers::claim(&mut tx, call.merchant, &key_of(app, call), CREATED, &body, now).await? {
         tx.rollback().await.map_err(store::Error::from)?;
         return answer::of_taken_key(app, call).await;
@@ -142,7 +145,8 @@ async fn write(
     id: GatewayAccountId,
     decide: impl FnOnce(&mut GatewayAccount, DateTime<Utc>) -> Result<(), Refusal>,
 ) -> Result<GatewayAccount, Refusal> {
-    let mut tx = app.pool.begin().await.map_err(store::Error::from)?;
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let mut tx = conn.begin().await.map_err(store::Error::from)?;
     let found = store::gateway_accounts::get_for_update(&mut tx, merchant, id).await?;
     let mut account = found.filter(|account| account.deleted_at.is_none()).ok_or(Refusal::NotFound)?;
     let expected_version = account.version;

@@ -9,7 +9,6 @@ pub use schema::CardInput;
 use axum::{extract::State, response::Response};
 use chrono::{DateTime, Datelike as _, Utc};
 use serde_json::Value;
-use sqlx::pool::PoolConnection;
 use strum::VariantArray as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -182,11 +181,7 @@ async fn events(
 }
 
 /// 404 unless the merchant has the payment.
-async fn exists(
-    conn: &mut PoolConnection<sqlx::Postgres>,
-    merchant: MerchantId,
-    payment: PaymentId,
-) -> Result<(), Problem> {
+async fn exists(conn: &mut store::pool::Connection, merchant: MerchantId, payment: PaymentId) -> Result<(), Problem> {
     match store::payments::get(conn, merchant, payment).await? {
         Some(_) => Ok(()),
         None => Err(Problem::new(Code::NotFound)),
@@ -194,7 +189,7 @@ async fn exists(
 }
 
 /// A connection for one read.
-pub async fn connection(http: &Http) -> Result<PoolConnection<sqlx::Postgres>, Problem> {
+pub async fn connection(http: &Http) -> Result<store::pool::Connection, Problem> {
     Ok(http.app.pool.acquire().await.map_err(store::Error::from)?)
 }
 
