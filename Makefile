@@ -9,7 +9,7 @@ CONNECTORS := connectors/mock
 FAULTS := --features interlock/fault-points
 
 .DEFAULT_GOAL := build
-.PHONY: setup build dev test bench check
+.PHONY: setup build dev test chaos bench check
 
 setup: ## installs what is missing, for all that follows
 	@.ci/setup build postgres test check
@@ -32,6 +32,12 @@ test: ## everything, against a Postgres of its own
 	$(TARGET)/debug/interlock connector build tests/hostile --out $(TARGET)/test-connectors
 	$(TARGET)/debug/with-postgres -- $(CARGO) nextest run --workspace $(FAULTS) $(ARGS)
 	$(if $(ARGS),,$(CARGO) test --doc --workspace $(FAULTS))
+
+chaos: ## hosts that are killed and gateways that lie, and a check of all books; ARGS=mutations checks the checker
+	@.ci/setup build postgres
+	$(CARGO) build -p interlock -p interlock-simulator -p interlock-chaos $(FAULTS)
+	$(TARGET)/debug/interlock connector build $(CONNECTORS) --out $(TARGET)/connectors
+	$(TARGET)/debug/interlock-chaos $(ARGS)
 
 bench: ## every figure, as ratios measured in one run
 	@.ci/setup postgres

@@ -14,7 +14,7 @@ use crate::{
     clock::{Clock, Ids},
     config::Config,
     connector::{Engine, EngineConfig, Registry, Unloadable},
-    flow::route::Accounts,
+    flow::{receive_webhook::Webhooks, route::Accounts},
     store::{self, pool::Pool},
     telemetry,
     vault::{MasterKey, Vault},
@@ -56,6 +56,7 @@ pub struct App {
     /// Versions that the cluster has and this host cannot load.
     pub unloadable: Unloadable,
     pub accounts: Accounts,
+    pub webhooks: Webhooks,
     /// Idempotency keys that this host has seen lately, hashed: a hint that a request is a repeat, nothing more.
     pub seen_keys: Cache<u64, ()>,
     pub clock: Clock,
@@ -105,6 +106,7 @@ impl App {
             registry: Registry::default(),
             unloadable: Unloadable::default(),
             accounts: Accounts::default(),
+            webhooks: Webhooks::default(),
             seen_keys: Cache::new(SEEN_KEYS_MAX),
             clock,
             ids: Ids::default(),

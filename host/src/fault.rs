@@ -1,7 +1,10 @@
 //! Points at which a test makes this process abort, as `kill -9` would: nothing is flushed, nothing is closed.
 //!
-//! Compiled in with the feature `fault-points` alone; a release has none of it. `INTERLOCK_FAULT=name` aborts at the
-//! first visit of that point, `INTERLOCK_FAULT=name:3` at the third.
+//! Compiled in with the feature `fault-points` alone; a release has none of it. `INTERLOCK_FAULT=after_reply` aborts at
+//! the first visit of that point, `after_reply:3` at the third, `capture/after_reply` at the first one that a capture
+//! makes.
+
+use crate::connector::types::OperationKind;
 
 /// Where a host may be killed, in the order of the walk of a confirmed payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
@@ -25,29 +28,96 @@ pub enum Point {
     AfterTakeover,
     /// A resolution is about to send.
     BeforeResolve,
+    /// A webhook is stored; its gateway has no answer.
+    AfterWebhookStored,
+    /// A webhook's event is claimed; nothing was done about it.
+    BeforeWebhookApplied,
 }
 
 /// Aborts the process where the test wants it to.
 #[cfg(feature = "fault-points")]
 pub fn point(point: Point) {
-    use std::sync::{LazyLock, atomic::AtomicU32, atomic::Ordering};
+    visit(point, None);
+}
 
-    static WANTED: LazyLock<Option<(String, u32)>> = LazyLock::new(|| {
-        let wanted = std::env::var("INTERLOCK_FAULT").ok()?;
-        Some(match wanted.split_once(':') {
-            Some((name, visit)) => (name.to_owned(), visit.parse().unwrap_or(1)),
-            None => (wanted, 1),
-        })
-    });
-    static VISITS: AtomicU32 = AtomicU32::new(0);
-
-    let Some((name, visit)) = &*WANTED else { return };
-    if <&str>::from(point) == name && VISITS.fetch_add(1, Ordering::SeqCst) + 1 == *visit {
-        std::process::abort();
-    }
+/// The same, in the course of an operation of this kind.
+#[cfg(feature = "fault-points")]
+pub fn point_of(point: Point, kind: OperationKind) {
+    visit(point, Some(kind));
 }
 
 /// Nothing: this build has no fault points.
 #[cfg(not(feature = "fault-points"))]
 #[inline]
 pub fn point(_: Point) {}
+
+/// Nothing: this build has no fault points.
+#[cfg(not(feature = "fault-points"))]
+#[inline]
+pub fn point_of(_: Point, _: OperationKind) {}
+
+#[cfg(feature = "fault-points")]
+fn visit(point: Point, kind: Option<OperationKind>) {
+    use std::sync::{LazyLock, atomic::AtomicU32, atomic::Ordering};
+
+    static WANTED: LazyLock<Option<Wanted>> =
+        LazyLock::new(|| Some(Wanted::read(&std::env::var("INTERLOCK_FAULT").ok()?)));
+    static VISITS: AtomicU32 = AtomicU32::new(0);
+
+    let Some(wanted) = &*WANTED else { return };
+    if wanted.is_here(point, kind) && VISITS.fetch_add(1, Ordering::SeqCst) + 1 == wanted.visit {
+        std::process::abort();
+    }
+}
+
+/// What `INTERLOCK_FAULT` asks for.
+#[cfg(feature = "fault-points")]
+struct Wanted {
+    /// Of this kind alone.
+    kind: Option<String>,
+    point: String,
+    /// At this one of the visits, counted from 1.
+    visit: u32,
+}
+
+#[cfg(feature = "fault-points")]
+impl Wanted {
+    fn read(text: &str) -> Self {
+        let (kind, rest) = text.split_once('/').map_or((None, text), |(kind, rest)| (Some(kind.to_owned()), rest));
+        let (point, visit) = rest.split_once(':').unwrap_or((rest, "1"));
+        Self { kind, point: point.to_owned(), visit: visit.parse().unwrap_or(1) }
+    }
+
+    fn is_here(&self, point: Point, kind: Option<OperationKind>) -> bool {
+        self.point == <&str>::from(point) && self.kind.as_deref().is_none_or(|wanted| kind.map(name_of) == Some(wanted))
+    }
+}
+
+#[cfg(feature = "fault-points")]
+fn name_of(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Authorize => "authorize",
+        OperationKind::Complete => "complete",
+        OperationKind::Capture => "capture",
+        OperationKind::Cancel => "cancel",
+        OperationKind::Refund => "refund",
+        OperationKind::Sync => "sync",
+    }
+}
+
+#[cfg(all(test, feature = "fault-points"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_names_its_point_and_may_name_its_kind_and_visit() {
+        let wanted = Wanted::read("capture/after_reply:3");
+        assert_eq!((wanted.kind.as_deref(), wanted.point.as_str(), wanted.visit), (Some("capture"), "after_reply", 3));
+        assert!(wanted.is_here(Point::AfterReply, Some(OperationKind::Capture)));
+        assert!(!wanted.is_here(Point::AfterReply, Some(OperationKind::Refund)));
+        assert!(!wanted.is_here(Point::AfterReply, None));
+        assert!(!wanted.is_here(Point::AfterTakeover, Some(OperationKind::Capture)));
+        assert!(Wanted::read("after_reply").is_here(Point::AfterReply, Some(OperationKind::Sync)));
+        assert!(Wanted::read("after_reply").is_here(Point::AfterReply, None));
+    }
+}

@@ -14,6 +14,7 @@ pub mod domain;
 pub mod fault;
 pub mod flow;
 pub mod http;
+pub mod mutation;
 pub mod serve;
 pub mod store;
 pub mod telemetry;

@@ -10,6 +10,9 @@ fn differences(document: &Value, schema: &Value, value: &Value, place: &str, fou
         let pointed = document.pointer(reference.trim_start_matches('#')).unwrap();
         return differences(document, pointed, value, place, found);
     }
+    if let Some(parts) = schema["allOf"].as_array() {
+        return differences(document, &all_of(document, parts), value, place, found);
+    }
     for combined in ["oneOf", "anyOf"] {
         if let Some(options) = schema[combined].as_array() {
             let fits = options.iter().any(|option| {
@@ -69,6 +72,20 @@ fn differences(document: &Value, schema: &Value, value: &Value, place: &str, fou
     }
 }
 
+/// The one object schema that several come to.
+fn all_of(document: &Value, parts: &[Value]) -> Value {
+    let mut whole = json!({ "type": "object", "required": [], "properties": {} });
+    for part in parts {
+        let pointed = part["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#')));
+        let part = pointed.unwrap_or(part);
+        let required = part["required"].as_array().cloned().unwrap_or_default();
+        whole["required"].as_array_mut().unwrap().extend(required);
+        let properties = part["properties"].as_object().cloned().unwrap_or_default();
+        whole["properties"].as_object_mut().unwrap().extend(properties);
+    }
+    whole
+}
+
 /// Panics unless `answer` is what the contract says that `method` of `path` answers.
 fn assert_contract(document: &Value, method: &Method, path: &str, answer: &Answer) {
     let place = format!("{method} {path} {}", answer.status);
@@ -118,6 +135,16 @@ async fn answers_are_what_the_contract_says() {
     let deleted = world.on(0).delete(&format!("/v1/tokens/{}", token.id())).await.expect(200);
     check(&Method::DELETE, "/v1/tokens/{id}", &deleted);
 
+    let order = json!({ "reference": "cart", "amount": 1250, "currency": "EUR" });
+    let order = world.post("/v1/orders", "o", &order).await.expect(201);
+    check(&post, "/v1/orders", &order);
+    check(&get, "/v1/orders", &world.get("/v1/orders?reference=cart").await.expect(200));
+    let path = format!("/v1/orders/{}", order.id());
+    check(&get, "/v1/orders/{id}", &world.get(&path).await.expect(200));
+    check(&get, "/v1/orders/{id}/payments", &world.get(&format!("{path}/payments")).await.expect(200));
+    let cancelled = world.post(&format!("{path}/cancel"), "c", &json!({})).await.expect(200);
+    check(&post, "/v1/orders/{id}/cancel", &cancelled);
+
     let account = format!("/v1/gateway_accounts/{}", world.merchant.account);
     check(&get, "/v1/gateway_accounts", &world.get("/v1/gateway_accounts").await.expect(200));
     check(&get, "/v1/gateway_accounts/{id}", &world.get(&account).await.expect(200));
@@ -141,6 +168,66 @@ async fn answers_are_what_the_contract_says() {
     check(&get, "/admin/connectors", &operator.get("/admin/connectors").await.expect(200));
     check(&get, "/admin/connectors/{name}", &operator.get("/admin/connectors/mock").await.expect(200));
     check(&get, "/admin/operations", &operator.get("/admin/operations").await.expect(200));
+    check(&get, "/admin/reviews", &operator.get("/admin/reviews").await.expect(200));
+    check(&get, "/admin/reviews/{id}", &operator.get("/admin/reviews/x").await.expect(404));
+    check(&get, "/admin/audit_log", &operator.get("/admin/audit_log").await.expect(200));
+    let resolve = operator.post_plain("/admin/payments/x/resolve", &json!({})).await;
+    check(&post, "/admin/payments/{id}/resolve", &resolve.expect(404));
+}
+
+/// The longest answer there is: a review with the story of a payment that failed and then succeeded.
+#[tokio::test]
+async fn a_review_is_what_the_contract_says() {
+    let world = World::start().await;
+    let document = world.get("/openapi.json").await.expect(200).json;
+    let declined = world.pay(bodies::DECLINES).await.expect(201);
+    let confirm = format!("/v1/payments/{}/confirm", declined.id());
+    let again = json!({ "payment_method": bodies::card(bodies::GOOD) });
+    world.post(&confirm, "again", &again).await.expect(200);
+    let opened = "insert into reviews (merchant_id, review_id, payment_id, reason, detail, opened_at)
+                  select merchant_id, payment_id, payment_id, 'contradiction', '{}', now() from payments";
+    assert_eq!(world.db_run(opened).await, 1);
+    let operator = world.operator();
+    let list = operator.get("/admin/reviews").await.expect(200);
+    assert_contract(&document, &Method::GET, "/admin/reviews", &list);
+    let review = list.json["data"][0]["id"].as_str().unwrap().to_owned();
+    let story = operator.get(&format!("/admin/reviews/{review}")).await.expect(200);
+    assert_contract(&document, &Method::GET, "/admin/reviews/{id}", &story);
+    assert_eq!(story.json["story"]["operations"].as_array().map(Vec::len), Some(2));
+    let close = operator.post_plain(&format!("/admin/reviews/{review}/close"), &json!({ "note": "Seen." })).await;
+    assert_contract(&document, &Method::POST, "/admin/reviews/{id}/close", &close.expect(200));
+    let log = operator.get("/admin/audit_log").await.expect(200);
+    assert_contract(&document, &Method::GET, "/admin/audit_log", &log);
+}
+
+/// The same of routing rules and their preview.
+#[tokio::test]
+async fn answers_about_routing_are_what_the_contract_says() {
+    let world = World::start().await;
+    let document = world.get("/openapi.json").await.expect(200).json;
+    let check = |method: &Method, path: &str, answer: &Answer| assert_contract(&document, method, path, answer);
+    let (post, get) = (Method::POST, Method::GET);
+    let accounts = json!([{ "account": world.merchant.account, "weight": 2 }]);
+    let conditions = json!({ "amount": { "min": 1 }, "currencies": ["EUR"], "countries": ["DE"] });
+    let body = json!({ "name": "r", "match": conditions, "gateway_accounts": accounts });
+    let rule = world.post("/v1/routing_rules", "r", &body).await.expect(201);
+    check(&post, "/v1/routing_rules", &rule);
+    check(&post, "/v1/routing_rules", &world.post("/v1/routing_rules", "empty", &json!({})).await.expect(422));
+    check(&get, "/v1/routing_rules", &world.get("/v1/routing_rules").await.expect(200));
+    let path = format!("/v1/routing_rules/{}", rule.id());
+    check(&get, "/v1/routing_rules/{id}", &world.get(&path).await.expect(200));
+    for country in ["DE", "FR"] {
+        let probe = json!({ "amount": 5, "currency": "EUR", "method": "card", "country": country });
+        let shown = world.post("/v1/routing_rules/preview", country, &probe).await.expect(200);
+        check(&post, "/v1/routing_rules/preview", &shown);
+        let probe = bodies::with(probe, &json!({ "merchant": world.merchant.id }));
+        let shown = world.operator().post_plain("/admin/routing/preview", &probe).await.expect(200);
+        check(&post, "/admin/routing/preview", &shown);
+    }
+    let least = json!({ "match": {}, "gateway_accounts": [{ "account": world.merchant.account }] });
+    let changed = world.on(0).patch(&path, &least).await.expect(200);
+    check(&Method::PATCH, "/v1/routing_rules/{id}", &changed);
+    check(&Method::DELETE, "/v1/routing_rules/{id}", &world.on(0).delete(&path).await.expect(200));
 }
 
 /// The check of the contract sees what is not in it.
@@ -158,4 +245,9 @@ fn differences_are_seen() {
     assert!(told(json!({ "id": "x", "amount": null })).is_empty());
     assert_eq!(told(json!({ "amount": "5", "more": 1 })).len(), 3);
     assert_eq!(told(json!([])).len(), 1);
+    // Of two schemas that count together neither is forgotten.
+    let both = json!({ "allOf": [schema, { "properties": { "more": { "type": "string" } } }] });
+    let mut found = Vec::new();
+    differences(&Value::Null, &both, &json!({ "more": 1, "less": 1 }), "", &mut found);
+    assert_eq!(found.len(), 3, "{found:?}");
 }

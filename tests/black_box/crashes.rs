@@ -8,7 +8,10 @@ use interlock_tests::harness::{Caller, World, bodies, eventually};
 use serde_json::json;
 use strum::VariantArray as _;
 
-use super::fault_kit::{Hosts, charged, insist, install_hostile, quick, victim};
+use super::{
+    fault_kit::{Hosts, charged, insist, install_hostile, quick, victim},
+    webhook_faults::{it_was_claimed_and_not_applied, it_was_stored_and_not_acknowledged},
+};
 
 /// How often the host is killed at random.
 const ROUNDS: usize = 8;
@@ -40,6 +43,8 @@ dies_at! {
     after_commit_two => it_was_answered_in_the_database;
     after_takeover => the_second_host_dies_too;
     before_resolve => the_second_host_dies_too;
+    after_webhook_stored => it_was_stored_and_not_acknowledged;
+    before_webhook_applied => it_was_claimed_and_not_applied;
 }
 
 /// A new point of the program without a test here fails this one.

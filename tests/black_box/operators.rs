@@ -11,7 +11,14 @@ use serde_json::{Value, json};
 async fn operators_need_their_token() {
     let world = World::start().await;
     let operator = world.operator();
-    for path in ["/admin/merchants", "/admin/connectors", "/admin/operations"] {
+    for path in [
+        "/admin/merchants",
+        "/admin/connectors",
+        "/admin/operations",
+        "/admin/reviews",
+        "/admin/quarantine",
+        "/admin/audit_log",
+    ] {
         operator.get(path).await.expect(200);
         operator.without_token().get(path).await.expect_problem(401, "unauthenticated");
         for token in

@@ -15,7 +15,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &["http/", "client.rs", "dev/bootstrap.rs"],
         "one table of statuses; clients of ours may read them",
     ),
-    ("finish::finish(", &["flow/advance.rs"], "one gate for every change of a payment's state"),
+    ("finish::finish(", &["flow/advance/"], "one gate for every change of a payment's state"),
     ("Utc::now(", &["clock.rs"], "everybody else is told the time"),
     ("SystemTime::now(", &["clock.rs"], "everybody else is told the time"),
     ("now_v7(", &["clock.rs"], "everybody else is given ids"),

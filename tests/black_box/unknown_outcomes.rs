@@ -223,6 +223,29 @@ async fn never_received_says_nothing_about_what_was_sent_again_since() {
     assert_eq!(payment["status"], "succeeded", "{payment}");
 }
 
+/// A host claimed it, may have sent it again, and was never heard of any more. "Never received" was said before that, and
+/// long ago: what the gateway says next is the first answer that counts.
+#[tokio::test]
+async fn never_received_counts_anew_after_a_host_that_never_let_go() {
+    let world =
+        quick().setting("INTERLOCK_VERIFY_DELAYS", "3600,3600,3600").account_setting("resend", "never").start().await;
+    world.simulator.fail_next_posts(1, json!("drop_before")).await;
+    let answer = world.pay(bodies::GOOD).await.expect(202);
+    let as_left_behind = "update work set owner = gen_random_uuid(), due_at = clock_timestamp(), never_received = 1,
+                                          unknown_since = clock_timestamp() - interval '1 hour'
+                           where task = 'resolve' and owner is null";
+    assert_eq!(world.db_run(as_left_behind).await, 1);
+    eventually("it was asked about and let go of", async || {
+        match world.db_count("select count(*) from work where owner is null").await {
+            1 => Ok(()),
+            rows => Err(format!("{rows} rows of work are nobody's")),
+        }
+    })
+    .await;
+    assert_eq!((questions(&world).await, world.db_count("select never_received::bigint from work").await), (1, 1));
+    assert_eq!(world.payment(&answer.id()).await["status"], "pending_verification");
+}
+
 /// The gateway has charged and nobody knows. What it says to the second request speaks of that one alone: that it did
 /// nothing this time, or that it does not know us, is no proof about the first.
 #[tokio::test]

@@ -100,6 +100,11 @@ impl Caller {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// Its bearer token.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// The same without a token.
     #[must_use]
     pub fn without_token(&self) -> Self {

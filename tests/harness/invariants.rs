@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
-use interlock::domain::id::{OperationId, PaymentId};
+use interlock::domain::id::{OperationId, OrderId, PaymentId};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection, Row as _};
 use uuid::Uuid;
@@ -63,7 +63,7 @@ const RULES: &[Rule] = &[
         "work is for operations that have no outcome yet",
         "select w.operation_id || ': ' || coalesce(o.status, 'no operation')
            from work w left join operations o using (merchant_id, operation_id)
-          where o.status is null or o.status in ('done', 'not_sent')",
+          where w.kind <> 'expiry' and (o.status is null or o.status in ('done', 'not_sent'))",
     ),
     (
         "an operation that waits for its outcome has work",
@@ -85,10 +85,13 @@ const RULES: &[Rule] = &[
         "select payment_id::text from payments where status = 'succeeded' and (amount_captured = 0 or won_attempt is null)",
     ),
     (
-        "a key has its answer once nothing is under way",
-        "select k.key || ': ' || p.status
-           from idempotency_keys k join payments p using (merchant_id, payment_id)
-          where k.answer_status is null and p.open_attempt is null and p.status <> 'manual_review'",
+        "a key has its answer once its operation is resolved",
+        "select k.key || ': ' || p.status || ', ' || o.kind || ' ' || o.status
+           from idempotency_keys k
+           join payments p using (merchant_id, payment_id)
+           join operations o on o.merchant_id = k.merchant_id and o.operation_id = k.operation_id
+          where k.answer_status is null and p.status <> 'manual_review' and o.status in ('done', 'not_sent')
+            and (o.kind in ('capture', 'cancel', 'refund') or p.open_attempt is null)",
     ),
     (
         "the code of a card is gone once its authorization is final",
@@ -97,6 +100,24 @@ const RULES: &[Rule] = &[
            join operations o on o.merchant_id = c.merchant_id and o.token_id = c.token_id
            join payments p on p.merchant_id = o.merchant_id and p.payment_id = o.payment_id
           where o.kind = 'authorize' and o.status = 'done' and p.open_attempt is null",
+    ),
+    (
+        "an order reserves what its payments hold of it",
+        "select o.order_id || ': ' || o.amount_reserved || ', its payments: ' || coalesce(sum(p.amount_reserved), 0)
+           from orders o left join payments p using (merchant_id, order_id)
+          group by o.merchant_id, o.order_id
+         having o.amount_reserved <> coalesce(sum(p.amount_reserved), 0)",
+    ),
+    (
+        "an order's status is that of its sums",
+        "select order_id || ': ' || status || ', paid ' || amount_paid || ' of ' || amount || ', refunded ' || amount_refunded
+           from orders
+          where status <> case when amount_refunded > 0 and amount_refunded = amount_paid then 'refunded'
+                               when amount_refunded > 0 then 'partially_refunded'
+                               when amount_paid = amount then 'paid'
+                               when amount_paid > 0 then 'partially_paid'
+                               when status = 'cancelled' then 'cancelled'
+                               else 'open' end",
     ),
     (
         "nothing is an orphan",
@@ -136,8 +157,14 @@ struct Paid {
     id: Uuid,
     status: String,
     amount: i64,
+    /// Asked for by a capture whose outcome is not known.
+    capturing: i64,
     captured: i64,
+    /// Asked for by refunds whose outcome is not known.
+    refunding: i64,
     refunded: i64,
+    /// A capture or a cancel is under way or unknown.
+    settling: bool,
     currency: String,
     event_sequence: i32,
 }
@@ -147,7 +174,9 @@ struct Books {
     payments: Vec<Paid>,
     /// Which payment an operation's public id belongs to.
     operations: BTreeMap<String, Uuid>,
-    /// Events per payment's public id.
+    /// Orders and refunds by their public ids, with their counters of events.
+    counters: Vec<(String, i32)>,
+    /// Events per payment's, refund's or order's public id.
     events: BTreeMap<String, i64>,
     unresolved: i64,
 }
@@ -171,7 +200,7 @@ pub async fn broken(database_url: &str, simulator_url: &str, gateway_misbehaves:
         broken.push(format!("the gateway was sent {}, which is not written down", charge.reference));
     }
     if !gateway_misbehaves {
-        compare(&books, &after, &mut broken);
+        compare(&books, &before, &after, &mut broken);
         if books.unresolved == 0 && before.len() == after.len() {
             compare_totals(&books, &after, &mut broken);
         }
@@ -188,28 +217,39 @@ async fn read(database_url: &str) -> anyhow::Result<(Vec<String>, Books)> {
         broken.extend(rows.iter().map(|row| format!("{rule}: {}", row.get::<String, _>(0))));
     }
     let payments = sqlx::query(
-        "select payment_id, status, amount, amount_captured, amount_refunded, currency, event_sequence from payments",
+        "select payment_id, status, amount, amount_capturing, amount_captured, amount_refunding, amount_refunded,
+                open_operation is not null, currency, event_sequence
+           from payments",
     );
     let payments = payments.fetch_all(&mut connection).await?;
     let payments = payments.iter().map(|row| Paid {
         id: row.get(0),
         status: row.get(1),
         amount: row.get(2),
-        captured: row.get(3),
-        refunded: row.get(4),
-        currency: row.get(5),
-        event_sequence: row.get(6),
+        capturing: row.get(3),
+        captured: row.get(4),
+        refunding: row.get(5),
+        refunded: row.get(6),
+        settling: row.get(7),
+        currency: row.get(8),
+        event_sequence: row.get(9),
     });
     let operations = sqlx::query("select operation_id, payment_id from operations").fetch_all(&mut connection).await?;
-    let events =
-        sqlx::query("select aggregateid, count(*) from outbox where aggregatetype = 'payment' group by aggregateid");
+    let orders = sqlx::query("select order_id, event_sequence from orders").fetch_all(&mut connection).await?;
+    let refunds =
+        sqlx::query("select operation_id, event_sequence from operations where kind = 'refund' and purpose is null");
+    let refunds = refunds.fetch_all(&mut connection).await?;
+    let refunds = refunds.iter().map(|row| (OperationId::from_uuid(row.get(0)).to_string(), row.get(1)));
+    let orders = orders.iter().map(|row| (OrderId::from_uuid(row.get(0)).to_string(), row.get(1)));
+    let events = sqlx::query("select aggregateid, count(*) from outbox group by aggregateid");
     let events = events.fetch_all(&mut connection).await?;
     let unresolved = sqlx::query_scalar(
-        "select (select count(*) from work) + (select count(*) from payments where status = 'manual_review')",
+        "select (select count(*) from work where kind <> 'expiry') + (select count(*) from payments where status = 'manual_review')",
     );
     let books = Books {
         payments: payments.collect(),
         operations: operations.iter().map(|row| (OperationId::from_uuid(row.get(0)).to_string(), row.get(1))).collect(),
+        counters: orders.chain(refunds).collect(),
         events: events.iter().map(|row| (row.get(0), row.get(1))).collect(),
         unresolved: unresolved.fetch_one(&mut connection).await?,
     };
@@ -236,49 +276,89 @@ async fn charges(simulator_url: &str) -> anyhow::Result<Vec<Charge>> {
 }
 
 fn count_events(books: &Books, broken: &mut Vec<String>) {
-    for payment in &books.payments {
-        let id = PaymentId::from_uuid(payment.id).to_string();
+    let payments = books.payments.iter();
+    let payments = payments.map(|payment| (PaymentId::from_uuid(payment.id).to_string(), payment.event_sequence));
+    for (id, counted) in payments.chain(books.counters.iter().cloned()) {
         let told = books.events.get(&id).copied().unwrap_or_default();
-        if told != i64::from(payment.event_sequence) {
-            broken.push(format!("{id} counts {} events, and the outbox has {told}", payment.event_sequence));
+        if told != i64::from(counted) {
+            broken.push(format!("{id} counts {counted} events, and the outbox has {told}"));
         }
     }
 }
 
-/// Payment by payment: at most one charge with money, and exactly the one that the payment's status claims.
-fn compare(books: &Books, charges: &[Charge], broken: &mut Vec<String>) {
-    let mut by_payment: BTreeMap<Uuid, Vec<&Charge>> = BTreeMap::new();
+/// Payment by payment: at most one charge with money, and exactly the one that the payment's status claims. The gateway
+/// may have moved on between our reading and one of the two of its books, so one of them must agree.
+fn compare(books: &Books, before: &[Charge], after: &[Charge], broken: &mut Vec<String>) {
     let mut references = BTreeSet::new();
-    for charge in charges {
+    for charge in after {
         if !references.insert(&charge.reference) {
             broken.push(format!("{} was charged more than once", charge.reference));
         }
-        if let Some(payment) = books.operations.get(&charge.reference)
-            && charge.held + charge.captured > 0
-        {
+    }
+    let (before, after) = (with_money(books, before), with_money(books, after));
+    for payment in &books.payments {
+        let id = PaymentId::from_uuid(payment.id);
+        let own = |charges: &BTreeMap<Uuid, Vec<&Charge>>| charges.get(&payment.id).map(|own| Moved::of(own));
+        let (before, after) = (own(&before).unwrap_or_default(), own(&after).unwrap_or_default());
+        if after.charges > 1 {
+            broken.push(format!("{id} has {} charges with money", after.charges));
+        }
+        if !payment.agrees(&before) && !payment.agrees(&after) {
+            broken.push(format!(
+                "{id} is {} with {} captured and {} refunded, and the gateway holds {}, took {} and gave back {}",
+                payment.status, payment.captured, payment.refunded, after.held, after.captured, after.refunded
+            ));
+        }
+    }
+}
+
+fn with_money<'a>(books: &Books, charges: &'a [Charge]) -> BTreeMap<Uuid, Vec<&'a Charge>> {
+    let mut by_payment: BTreeMap<Uuid, Vec<&Charge>> = BTreeMap::new();
+    for charge in charges.iter().filter(|charge| charge.held + charge.captured > 0) {
+        if let Some(payment) = books.operations.get(&charge.reference) {
             by_payment.entry(*payment).or_default().push(charge);
         }
     }
-    for payment in &books.payments {
-        let own = by_payment.get(&payment.id).map_or(&[][..], Vec::as_slice);
-        let id = PaymentId::from_uuid(payment.id);
-        if own.len() > 1 {
-            broken.push(format!("{id} has {} charges with money", own.len()));
+    by_payment
+}
+
+/// What the gateway moved for one payment, in minor units.
+#[derive(Default)]
+struct Moved {
+    charges: usize,
+    held: i64,
+    captured: i64,
+    refunded: i64,
+    currencies: BTreeSet<String>,
+}
+
+impl Moved {
+    fn of(charges: &[&Charge]) -> Self {
+        Self {
+            charges: charges.len(),
+            held: charges.iter().map(|charge| charge.held).sum(),
+            captured: charges.iter().map(|charge| charge.captured).sum(),
+            refunded: charges.iter().map(|charge| charge.refunded).sum(),
+            currencies: charges.iter().map(|charge| charge.currency.clone()).collect(),
         }
-        let (held, captured) =
-            own.iter().fold((0, 0), |(held, captured), charge| (held + charge.held, captured + charge.captured));
-        let is_right = match payment.status.as_str() {
-            "succeeded" => captured == payment.captured && own.iter().all(|charge| charge.currency == payment.currency),
-            "authorized" => held == payment.amount && captured == 0,
-            "failed" | "cancelled" | "expired" => held == 0 && captured == 0,
+    }
+}
+
+impl Paid {
+    /// Whether the gateway's books can be those of this payment. What is asked for and not known may be done or not.
+    fn agrees(&self, gateway: &Moved) -> bool {
+        let captured = (self.captured..=self.captured + self.capturing).contains(&gateway.captured);
+        let refunded = (self.refunded..=self.refunded + self.refunding).contains(&gateway.refunded);
+        let known = gateway.currencies.iter().all(|currency| *currency == self.currency) && captured && refunded;
+        match self.status.as_str() {
+            "succeeded" | "partially_refunded" | "refunded" => known && gateway.held == 0,
+            "authorized" | "partially_captured" if self.settling => {
+                known && gateway.held + gateway.captured <= self.amount
+            }
+            "authorized" | "partially_captured" => known && gateway.held == self.amount - gateway.captured,
+            "failed" | "cancelled" | "expired" => gateway.held == 0 && gateway.captured == 0,
             // A charge of ours may be on its way; what is there must not be more than was asked for.
-            _ => held + captured <= payment.amount,
-        };
-        if !is_right {
-            broken.push(format!(
-                "{id} is {} with {} captured, and the gateway holds {held} and took {captured}",
-                payment.status, payment.captured
-            ));
+            _ => gateway.held + gateway.captured <= self.amount,
         }
     }
 }

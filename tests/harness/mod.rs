@@ -3,6 +3,7 @@
 pub mod bodies;
 mod builder;
 mod client;
+mod door;
 mod host;
 pub mod invariants;
 mod look;
@@ -11,10 +12,12 @@ mod plain;
 pub mod postgres;
 mod process;
 mod simulator;
+mod steps;
 mod world;
 
 pub use builder::Builder;
 pub use client::{Answer, Caller, answer};
+pub use door::Door;
 pub use host::Host;
 pub use look::Row;
 pub use merchant::Merchant;

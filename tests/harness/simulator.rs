@@ -49,6 +49,12 @@ impl Simulator {
         self.control("/__faults", &json!({ "match": { "method": "POST" }, "times": times, "fault": fault })).await;
     }
 
+    /// The next `times` captures, cancels and refunds meet `fault`.
+    pub async fn fail_next_steps(&self, times: u32, fault: Value) {
+        let steps = json!({ "method": "POST", "path_prefix": "/charges/" });
+        self.control("/__faults", &json!({ "match": steps, "times": times, "fault": fault })).await;
+    }
+
     /// Adds a rule, or several, as its README has them.
     pub async fn add_faults(&self, rules: &Value) {
         self.control("/__faults", rules).await;
@@ -66,6 +72,46 @@ impl Simulator {
         for charge in self.charges().await.iter().filter(|charge| charge["status"] == "pending") {
             self.control("/__settle", &json!({ "id": charge["id"] })).await;
         }
+    }
+
+    /// Ends what the operation of this reference left open: `due`, `approve`, `decline`; or takes back what it had done:
+    /// `fail`.
+    pub async fn settle(&self, reference: &str, outcome: &str) -> Value {
+        self.control("/__settle", &json!({ "reference": reference, "outcome": outcome })).await
+    }
+
+    /// The customer follows the link that the payment shows as its next action, and presses `approve` or `decline`.
+    pub async fn customer(&self, payment: &Value, choice: &str) {
+        let url = payment["next_action"]["url"].as_str();
+        let url = url.unwrap_or_else(|| panic!("there is no link in {payment}"));
+        assert!(self.press(url, choice).await, "{choice} at {url} was refused");
+    }
+
+    /// The same for a link; whether the gateway's page let the customer do so.
+    pub async fn press(&self, url: &str, choice: &str) -> bool {
+        let answer = self.http.post(format!("{url}/{choice}")).send().await.expect("the simulator answers");
+        answer.status().as_u16() < 400
+    }
+
+    /// How webhooks travel: `{"mode": "doubled"}`.
+    pub async fn webhooks(&self, weather: Value) {
+        self.control("/__faults", &json!({ "webhooks": weather })).await;
+    }
+
+    /// How often a writing call came under this idempotency key, whatever became of it.
+    pub async fn sent(&self, key: &str) -> usize {
+        self.requests().await.iter().filter(|call| call["idempotency_key"] == key).count()
+    }
+
+    /// How many calls that asked came about this reference.
+    pub async fn asked(&self, reference: &str) -> usize {
+        let calls = self.requests().await;
+        calls.iter().filter(|call| call["method"] == "GET" && call["reference"] == reference).count()
+    }
+
+    /// Its refunds, in the order they were made.
+    pub async fn refunds(&self) -> Vec<Value> {
+        self.ledger().await["refunds"].as_array().cloned().expect("a list of refunds")
     }
 
     /// Any control endpoint that takes a POST.

@@ -108,6 +108,11 @@ impl World {
         self.hosts.get_mut(number).expect("it was started")
     }
 
+    /// Where merchants and gateways call each host.
+    pub fn addresses(&self) -> Vec<String> {
+        self.hosts.iter().map(|host| host.public.clone()).collect()
+    }
+
     /// The merchant's program, calling the host with this number.
     pub fn on(&self, host: usize) -> Caller {
         let base = self.host(host).public.clone();

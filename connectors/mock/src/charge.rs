@@ -12,9 +12,16 @@ pub const CHARGE: &str = "charge";
 /// The name under which a refund's id is kept.
 const REFUND: &str = "refund";
 
+/// The word for a bank that did not answer in time, and may still approve.
+const BANK_SILENT: &str = "bank_silent";
+/// For how long it may: three days.
+const BANK_SILENT_S: u32 = 3 * 86_400;
+
 /// The gateway's words for declines. Only where another gateway may see it differently does it pay to ask one.
 const DECLINES: DeclineTable = DeclineTable(&[
     ("authentication_failed", DeclineCode::AuthenticationFailed, RetryAdvice::Never),
+    (BANK_SILENT, DeclineCode::GatewayError, RetryAdvice::OtherGateway),
+    ("capture_failed", DeclineCode::Other, RetryAdvice::Never),
     ("customer_declined", DeclineCode::CustomerCancelled, RetryAdvice::Never),
     ("do_not_honor", DeclineCode::DoNotHonor, RetryAdvice::Never),
     ("expired_card", DeclineCode::ExpiredCard, RetryAdvice::Never),
@@ -35,6 +42,23 @@ pub struct Charge {
     pub status: Status,
     pub decline: Option<Declined>,
     pub action: Option<Action>,
+    /// Which operation `reference` names, where that is not the charge itself and the gateway says so. Without it a sum
+    /// of captures may be that of one or of many.
+    pub step: Option<Step>,
+}
+
+/// One operation on a charge. Amount in minor units.
+#[derive(Clone, Copy, Deserialize)]
+pub struct Step {
+    pub kind: StepKind,
+    pub amount: u64,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    Capture,
+    Cancel,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -68,13 +92,14 @@ enum ActionKind {
     OpenApp,
 }
 
-/// A refund. It names no currency: it is the charge's.
+/// A refund. Where it names no currency, it is the charge's.
 #[derive(Deserialize)]
 pub struct Refund {
     pub id: String,
     pub charge: String,
     pub reference: String,
     pub amount: u64,
+    pub currency: Option<String>,
     pub status: RefundStatus,
 }
 
@@ -99,10 +124,24 @@ impl Charge {
         })
     }
 
-    /// What it says of a capture of `asked` minor units. The gateway tells the sum of all captures: where that is less
-    /// than what was asked for, it is the most that this one can have taken.
+    /// What it says of a capture of `asked` minor units. Where the gateway does not say how much this one took, it
+    /// tells the sum of all captures: where that is less than what was asked for, it is the most that this one can have
+    /// taken.
     pub fn captured(self, asked: u64) -> Outcome {
-        Outcome::Captured(self.approval(|charge| asked.min(charge.captured)))
+        let own = self.step.filter(|step| step.kind == StepKind::Capture).map(|step| step.amount);
+        Outcome::Captured(self.approval(|charge| own.unwrap_or_else(|| asked.min(charge.captured))))
+    }
+
+    /// What it says of one of its captures, found by the capture's reference; nothing where it says nothing of that.
+    pub fn capture_outcome(self, asked: u64, host: &mut dyn Host) -> Option<Outcome> {
+        match self.status {
+            Status::Captured => Some(self.captured(asked)),
+            // The rest may have been called off since.
+            Status::Cancelled if self.captured > 0 => Some(self.captured(asked)),
+            Status::Pending => Some(Outcome::Pending(self.accepted())),
+            Status::Declined => Some(self.declined(host)),
+            Status::Authorized | Status::RequiresAction | Status::Cancelled => None,
+        }
     }
 
     /// What was called off: whatever had not been captured.
@@ -145,19 +184,21 @@ impl Charge {
     fn declined(self, host: &mut dyn Host) -> Outcome {
         let references = references([(CHARGE, self.id.as_str())]);
         let (word, message) = self.decline.map(|decline| (decline.code, decline.message)).unwrap_or_default();
-        Outcome::Declined(DECLINES.decline(&word, message, host).about(self.id).with_references(references))
+        let reopenable_s = if word == BANK_SILENT { BANK_SILENT_S } else { 0 };
+        let decline = DECLINES.decline(&word, message, host).reopenable_for(reopenable_s);
+        Outcome::Declined(decline.about(self.id).with_references(references))
     }
 }
 
 impl Refund {
-    /// What it says of the refund that made it. `currency` is the charge's.
+    /// What it says of the refund that made it. `currency` is the charge's, for a gateway that does not name it.
     pub fn outcome(self, currency: &str, host: &mut dyn Host) -> Outcome {
         match self.status {
             RefundStatus::Pending => Outcome::Pending(self.accepted()),
             RefundStatus::Declined => self.declined(host),
             RefundStatus::Succeeded => Outcome::Refunded(Approval {
                 references: self.references(),
-                ..Approval::of(self.id, Money::new(self.amount, currency))
+                ..Approval::of(self.id, Money::new(self.amount, self.currency.as_deref().unwrap_or(currency)))
             }),
         }
     }

@@ -48,11 +48,11 @@ fn capture(ctx: &Context, operation: &Operation, capture: &Capture, host: &mut d
     let Some(charge) = charge_of(&reply)? else { return refused::outcome(&reply, host) };
     speaks_of(&charge.reference, &operation.id)?;
     is_charge(&charge, id)?;
-    match charge.status {
-        Status::Captured => Ok(charge.captured(capture.amount.minor_units)),
-        Status::Declined => charge.outcome(host),
-        Status::Authorized | Status::Pending | Status::RequiresAction | Status::Cancelled => Err(other_status()),
+    // A reply to a capture that says "cancelled" speaks of something else.
+    if charge.status == Status::Cancelled {
+        return Err(other_status());
     }
+    charge.capture_outcome(capture.amount.minor_units, host).ok_or_else(other_status)
 }
 
 /// Calls off a charge; where its id is not known yet, it is looked up first.

@@ -20,13 +20,8 @@ pub fn sync(ctx: &Context, operation: &Operation, sync: &Sync, host: &mut dyn Ho
             known_charge(&reply, id)?.outcome(host)
         }
         SyncTarget::Authorize(_) => found_charge(ctx, sync, host, |charge, host| charge.outcome(host)),
-        SyncTarget::Capture(capture) => found_charge(ctx, sync, host, |charge, host| match charge.status {
-            // The rest may have been called off since.
-            Status::Captured | Status::Cancelled if charge.captured > 0 => {
-                Ok(charge.captured(capture.amount.minor_units))
-            }
-            Status::Declined => charge.outcome(host),
-            _ => Err(other_status()),
+        SyncTarget::Capture(capture) => found_charge(ctx, sync, host, |charge, host| {
+            charge.capture_outcome(capture.amount.minor_units, host).ok_or_else(other_status)
         }),
         SyncTarget::Cancel(_) => found_charge(ctx, sync, host, |charge, host| match charge.status {
             Status::Cancelled => Ok(Outcome::Cancelled(charge.released())),

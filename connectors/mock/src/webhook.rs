@@ -8,7 +8,8 @@ use interlock_connector::webhook::{acknowledged, from_hex};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::charge::{Charge, Refund, RefundStatus, Status};
+use crate::charge::{Charge, Refund, RefundStatus, Status, Step, StepKind};
+use crate::perform::other_status;
 
 /// How far a signature's time may lie from ours.
 const TOLERANCE_S: u64 = 300;
@@ -63,20 +64,31 @@ type Names = Option<(String, String)>;
 
 fn charge_updated(charge: Charge, host: &mut dyn Host) -> Result<(Names, Told), Failure> {
     let names = Some((charge.reference.clone(), charge.id.clone()));
-    let kind = if charge.status == Status::Cancelled { OperationKind::Cancel } else { OperationKind::Authorize };
-    // A charge tells the sum of its captures. Below the charge's amount there was more than one step, and which part
-    // of it is this operation's, the event does not say.
-    let decides = charge.status != Status::Captured || charge.captured == charge.amount;
-    Ok((names, Told { kind: EventKind::Outcome((kind, charge.outcome(host)?)), decides }))
+    let (kind, outcome, decides) = match charge.step {
+        Some(Step { kind: StepKind::Capture, amount }) => {
+            (OperationKind::Capture, charge.capture_outcome(amount, host).ok_or_else(other_status)?, true)
+        }
+        Some(Step { kind: StepKind::Cancel, .. }) => (OperationKind::Cancel, charge.outcome(host)?, true),
+        None => {
+            let cancelled = charge.status == Status::Cancelled;
+            let kind = if cancelled { OperationKind::Cancel } else { OperationKind::Authorize };
+            // A charge tells the sum of its captures. Below the charge's amount there was more than one step, and
+            // which part of it is this operation's, the event does not say.
+            let decides = charge.status != Status::Captured || charge.captured == charge.amount;
+            (kind, charge.outcome(host)?, decides)
+        }
+    };
+    Ok((names, Told { kind: EventKind::Outcome((kind, outcome)), decides }))
 }
 
 fn refund_updated(refund: Refund, host: &mut dyn Host) -> (Names, Told) {
     let names = Some((refund.reference.clone(), refund.id.clone()));
-    // A refund names no currency, so the event alone does not say what was given back.
-    let (outcome, decides) = match refund.status {
-        RefundStatus::Declined => (refund.declined(host), true),
-        RefundStatus::Pending => (Outcome::Pending(refund.accepted()), true),
-        RefundStatus::Succeeded => (Outcome::Pending(refund.accepted()), false),
+    let (outcome, decides) = match (refund.status, refund.currency.clone()) {
+        (RefundStatus::Declined, _) => (refund.declined(host), true),
+        (RefundStatus::Pending, _) => (Outcome::Pending(refund.accepted()), true),
+        (RefundStatus::Succeeded, Some(currency)) => (refund.outcome(&currency, host), true),
+        // Without its currency the event alone does not say what was given back.
+        (RefundStatus::Succeeded, None) => (Outcome::Pending(refund.accepted()), false),
     };
     (names, Told { kind: EventKind::Outcome((OperationKind::Refund, outcome)), decides })
 }

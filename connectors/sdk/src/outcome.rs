@@ -34,6 +34,12 @@ impl Decline {
         Self { gateway_reference: Some(gateway_reference.into()), ..self }
     }
 
+    /// For how long the gateway may still turn it into a success, in seconds.
+    #[must_use]
+    pub fn reopenable_for(self, seconds: u32) -> Self {
+        Self { reopenable_for_seconds: seconds, ..self }
+    }
+
     /// What later operations of the attempt are to know.
     #[must_use]
     pub fn with_references(self, references: Pairs) -> Self {

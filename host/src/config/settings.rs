@@ -131,7 +131,13 @@ pub const SETTINGS: &[&Setting] = &[
 ];
 
 /// Variables with our prefix that are read elsewhere or by tests.
-pub const OTHER_VARIABLES: &[&str] =
-    &["INTERLOCK_CONFIG", "INTERLOCK_LOG", "INTERLOCK_FAULT", "INTERLOCK_OPERATOR_URL", "INTERLOCK_OPERATOR_CA"];
+pub const OTHER_VARIABLES: &[&str] = &[
+    "INTERLOCK_CONFIG",
+    "INTERLOCK_LOG",
+    "INTERLOCK_FAULT",
+    "INTERLOCK_MUTATION",
+    "INTERLOCK_OPERATOR_URL",
+    "INTERLOCK_OPERATOR_CA",
+];
 /// A prefix of which no variable is ever called unknown: the tests' own.
 pub const TEST_PREFIX: &str = "INTERLOCK_TEST_";

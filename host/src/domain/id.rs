@@ -101,6 +101,14 @@ ids! {
     DeliveryId = "dlv";
     /// A merchant's account at a gateway, with its settings.
     GatewayAccountId = "gwa";
+    /// Something that a person must look at.
+    ReviewId = "rvw";
+    /// One thing that an operator did.
+    AuditEntryId = "aud";
+    /// An event of a gateway that could not be applied.
+    QuarantineId = "qrn";
+    /// A merchant's rule about which accounts may take a payment.
+    RoutingRuleId = "rrl";
 }
 
 #[cfg(test)]
@@ -141,8 +149,12 @@ mod tests {
             WebhookEndpointId::from_uuid(nil).to_string(),
             DeliveryId::from_uuid(nil).to_string(),
             GatewayAccountId::from_uuid(nil).to_string(),
+            ReviewId::from_uuid(nil).to_string(),
+            AuditEntryId::from_uuid(nil).to_string(),
+            QuarantineId::from_uuid(nil).to_string(),
         ];
-        let prefixes = ["mer", "key", "ord", "pay", "att", "op", "tok", "evt", "whe", "dlv", "gwa"];
+        let prefixes =
+            ["mer", "key", "ord", "pay", "att", "op", "tok", "evt", "whe", "dlv", "gwa", "rvw", "aud", "qrn"];
         for (text, prefix) in texts.iter().zip(prefixes) {
             assert_eq!(*text, format!("{prefix}_{}", "0".repeat(26)));
         }

@@ -3,8 +3,13 @@
 //! Everything here is a function of its arguments, so that the rules about money can be read on one screen and
 //! tested by walking every case.
 
+pub mod book;
+pub mod country;
 pub mod id;
 pub mod money;
+pub mod order;
 pub mod payment;
 pub mod resolution;
+pub mod review;
+pub mod routing;
 pub mod schedule;

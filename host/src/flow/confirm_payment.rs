@@ -1,35 +1,31 @@
 //! `POST /v1/payments/{id}/confirm`: have a payment tried. What a confirm does depends on where the payment stands; the
 //! table is in [`may_try`].
 //!
-//! Three round trips: the payment with its key, commit 1, commit 2.
+//! Four round trips: the key, the payment, commit 1, commit 2; and two more to read the order of a payment that has one.
 
-use std::{sync::Arc, time::Duration};
-
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tracing::Instrument as _;
+use std::sync::Arc;
 
 use super::{
-    Answer, Call, Confirmation, Fault, Refusal, advance, answer,
-    create_payment::{begun_attempt, capture, key_of, push_event},
-    drive::{self, Ended, Running, What},
-    manage_accounts,
-    method::{self, Filling, Method},
-    prepare::{self, First, Prepared, Underway},
-    route, task,
+    Answer, Call, Confirmation, Fault, Refusal, answer,
+    create_payment::{begun_attempt, begun_payment, capture, key_of, of_order, order_is_full, push_event},
+    drive,
+    fail_over::Trial,
+    method::{self, Method},
+    operate::{self, Ask, Begun},
+    prepare, route, run, sync_payment, task,
 };
 use crate::{
-    app::{App, Lease},
-    connector::types::{self, Authorize},
+    app::App,
+    connector::types::{self, Authorize, OperationKind},
     domain::{
-        id::{GatewayAccountId, PaymentId},
-        money::Currency,
+        id::{GatewayAccountId, OrderId, PaymentId},
         payment::{Event, State},
     },
     fault::{self, Point},
     store::{
         self,
         begin::{AuditRows, Begin, Expected, OutboxRows},
-        journal::Leased,
+        orders::Order,
         payments::Payment,
     },
 };
@@ -46,9 +42,6 @@ pub async fn confirm_payment(
     payment: PaymentId,
     confirmation: Confirmation,
 ) -> Result<Answer, Refusal> {
-    if confirmation.order.is_some() {
-        return Err(Refusal::Invalid(vec![Fault::new("/order", "names no order of this merchant")]));
-    }
     let owned = Arc::clone(app);
     task::detached(app, async move { confirm(&owned, &call, payment, confirmation).await }).await
 }
@@ -58,8 +51,9 @@ async fn confirm(app: &Arc<App>, call: &Call, id: PaymentId, confirmation: Confi
     if let Some(answer) = answer::of_key(app, call).await? {
         return Ok(answer);
     }
-    let Confirmation { method, return_url, gateway_account, parameters, .. } = confirmation;
-    let mut payment = read(app, call, id).await?;
+    let Confirmation { method, order, return_url, gateway_account, parameters } = confirmation;
+    let mut payment = answer::payment(app, call.merchant, id).await?;
+    let order = order_of(app, call, &payment, order).await?;
     let brings_method = method.is_some();
     let mut input = method;
     for _ in 0..STALE_TRIES_MAX {
@@ -72,8 +66,25 @@ async fn confirm(app: &Arc<App>, call: &Call, id: PaymentId, confirmation: Confi
         }
         match verdict? {
             Verdict::Try => {}
-            Verdict::AsItIs => return Ok(answer::unchanged(&payment)),
+            Verdict::AsItIs => return sync_payment::answered(app, call, &payment).await,
             Verdict::Accepted => return Ok(answer::accepted(&payment)),
+            Verdict::Ask => return sync_payment::ask(app, call, payment).await,
+            Verdict::Complete => {
+                let ask = Ask::Complete { parameters: parameters.clone().unwrap_or_default() };
+                let begun = match operate::begin(app, Some(call), &payment, &ask, None).await {
+                    Ok(begun) => begun,
+                    // An equal request may have been faster: then its answer is this one's.
+                    Err(refusal) => return answer::or_stored(app, call, refusal).await,
+                };
+                if let Some(begun) = begun {
+                    return run::drive_and_answer(app, call, begun, None).await;
+                }
+                if let Some(answer) = answer::of_key(app, call).await? {
+                    return Ok(answer);
+                }
+                payment = answer::payment(app, call.merchant, id).await?;
+                continue;
+            }
         }
         let method = match input.take() {
             Some(input) => method::from_input(app, call.merchant, input).await?,
@@ -84,29 +95,41 @@ async fn confirm(app: &Arc<App>, call: &Call, id: PaymentId, confirmation: Confi
         // The account that the payment was created for; a new attempt after a failure is routed anew.
         let first = payment.gateway_account_id.filter(|_| payment.attempt_count == 0);
         let wanted = gateway_account.or(first.map(GatewayAccountId::from_uuid));
-        let trial = Trial { call, payment: payment.clone(), return_url: return_url.clone(), wanted };
-        if let Some(begun) = trial.begin(app, method).await? {
-            return drive_and_answer(app, call, begun).await;
+        let trying =
+            Trying { call, payment: payment.clone(), order: order.as_ref(), return_url: return_url.clone(), wanted };
+        if let Some(begun) = trying.begin(app, method).await? {
+            let ends = app.clock.boot() + app.config.answer_timeout;
+            let trial = Trial { ends, tried: Vec::new(), is_pinned: wanted.is_some() };
+            return run::drive_and_answer(app, call, begun, Some(trial)).await;
         }
         if let Some(answer) = answer::of_key(app, call).await? {
             return Ok(answer);
         }
-        payment = read(app, call, id).await?;
+        payment = answer::payment(app, call.merchant, id).await?;
         if brings_method {
             // What it brought was consumed by the try that lost; the winner is under way.
             return match may_try(&payment, true, false)? {
-                Verdict::AsItIs => Ok(answer::unchanged(&payment)),
+                Verdict::AsItIs => sync_payment::answered(app, call, &payment).await,
                 Verdict::Accepted => Ok(answer::accepted(&payment)),
-                Verdict::Try => Err(Refusal::OperationInProgress),
+                Verdict::Try | Verdict::Ask | Verdict::Complete => Err(Refusal::OperationInProgress),
             };
         }
     }
     Err(Refusal::OperationInProgress)
 }
 
-async fn read(app: &App, call: &Call, id: PaymentId) -> Result<Payment, Refusal> {
-    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-    store::payments::get(&mut conn, call.merchant, id).await?.ok_or(Refusal::NotFound)
+/// The order that the payment belongs to, or that the confirm names: one and the same.
+async fn order_of(app: &App, call: &Call, payment: &Payment, named: Option<OrderId>) -> Result<Option<Order>, Refusal> {
+    let its_own = payment.order_id.map(OrderId::from_uuid);
+    if let (Some(own), Some(named)) = (its_own, named)
+        && own != named
+    {
+        return Err(Refusal::OrderMismatch { why: format!("the payment belongs to {own}") });
+    }
+    if payment.status != State::Created && payment.status != State::Failed {
+        return Ok(None);
+    }
+    of_order(app, call.merchant, its_own.or(named), &payment.currency).await
 }
 
 enum Verdict {
@@ -115,6 +138,10 @@ enum Verdict {
     AsItIs,
     /// 202 with the payment, no gateway call.
     Accepted,
+    /// The gateway is asked whether the customer has acted.
+    Ask,
+    /// The customer is back.
+    Complete,
 }
 
 /// What a confirm does, by state.
@@ -126,14 +153,14 @@ fn may_try(payment: &Payment, brings_method: bool, brings_parameters: bool) -> R
         State::RequiresAction if brings_method => {
             refuse("the customer is asked to act on the present payment method; cancel the payment to try another one")
         }
-        // The customer has not acted as far as we know. Bringing parameters completes it: see complete.
-        State::RequiresAction if brings_parameters => refuse("this payment's action cannot be completed here yet"),
-        State::RequiresAction => Ok(Verdict::AsItIs),
+        State::RequiresAction if brings_parameters => Ok(Verdict::Complete),
+        State::RequiresAction => Ok(Verdict::Ask),
         State::Authorized
         | State::PartiallyCaptured
         | State::Succeeded
         | State::PartiallyRefunded
         | State::Refunded => Ok(Verdict::AsItIs),
+        State::Failed if payment.won_attempt.is_some() => refuse("an operator has decided about it"),
         State::Failed if payment.attempt_count >= ATTEMPTS_MAX => {
             refuse("it has had 20 attempts, which is as many as a payment may have")
         }
@@ -152,39 +179,27 @@ fn may_try(payment: &Payment, brings_method: bool, brings_parameters: bool) -> R
     }
 }
 
-/// An attempt that commit 1 has written down.
-pub struct Begun {
-    /// As commit 1 left it.
-    pub payment: Payment,
-    pub prepared: Prepared,
-    pub filling: Filling,
-    pub lease: Lease,
-    pub place: OwnedSemaphorePermit,
-}
-
-struct Trial<'a> {
+struct Trying<'a> {
     call: &'a Call,
     payment: Payment,
+    order: Option<&'a Order>,
     return_url: Option<String>,
     wanted: Option<GatewayAccountId>,
 }
 
-impl Trial<'_> {
+impl Trying<'_> {
     /// Runs the connector and writes commit 1; none where the payment has moved on or the key is taken.
     async fn begin(self, app: &Arc<App>, method: Method) -> Result<Option<Begun>, Refusal> {
-        fault::point(Point::BeforeFirstRun);
+        fault::point_of(Point::BeforeFirstRun, OperationKind::Authorize);
         let place = task::place(app)?;
-        let Self { call, mut payment, return_url, wanted } = self;
-        let currency: Currency = payment
-            .currency
-            .parse()
-            .map_err(|_| Refusal::Internal(anyhow::anyhow!("payment {} has a currency that is none", payment.id())))?;
-        let routes = route::candidates(app, call.merchant, &method.word, currency, wanted).await?;
-        let authorize = authorize_of(&payment, &method, return_url.clone())?;
+        let Self { call, mut payment, order, return_url, wanted } = self;
+        let routes = route::for_payment(app, &payment, &method, wanted).await?;
+        let authorize = authorize_of(&payment, &method, return_url.clone(), order)?;
         let prepared = prepare::authorize(app, payment.id(), &authorize, routes).await?;
 
         let now = app.clock.now();
-        let expected = Expected { version: payment.version, order_id: None, return_url: return_url.as_deref() };
+        let order_id = order.map(|order| order.order_id);
+        let expected = Expected { version: payment.version, order_id, return_url: return_url.as_deref() };
         let from = payment.status;
         payment.status = State::Processing;
         payment.version += 1;
@@ -192,6 +207,8 @@ impl Trial<'_> {
         payment.open_attempt = Some(payment.attempt_count);
         payment.audit_sequence += 1;
         payment.event_sequence += 1;
+        payment.order_id = order_id;
+        payment.amount_reserved = order_id.map_or(0, |_| payment.amount);
         payment.gateway_account_id = Some(prepared.account.gateway_account_id);
         payment.token_id = method.token_id;
         payment.payment_method = Some(method.shown.clone());
@@ -209,16 +226,15 @@ impl Trial<'_> {
             event: vec![Event::Submitted.into()],
             ..AuditRows::default()
         };
-        fault::point(Point::BeforeCommitOne);
-        let public_id = payment.id().to_string();
+        fault::point_of(Point::BeforeCommitOne, OperationKind::Authorize);
         let lease = app.new_lease();
+        let answer_status = i16::try_from(call.final_status).unwrap_or(200);
         let commit = Begin {
             merchant_id: payment.merchant_id,
             payment_id: payment.payment_id,
-            public_id: &public_id,
             key: key_of(app, call),
             token: method.sealed.as_ref(),
-            attempt: begun_attempt(app, call, &payment, &prepared, &method),
+            attempt: begun_attempt(app, answer_status, &payment, &prepared, &method),
             audit,
             outbox,
             now,
@@ -226,14 +242,25 @@ impl Trial<'_> {
         let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
         let begun = store::begin::begin(&mut conn, commit, &expected).await?;
         drop(conn);
-        Ok(match begun {
-            store::begin::Begun::Yes => Some(Begun { payment, prepared, filling: method.filling, lease, place }),
-            store::begin::Begun::No => None,
-        })
+        match begun {
+            store::begin::Begun::Yes => Ok(Some(begun_payment(payment, prepared, method, lease, place, call, now))),
+            store::begin::Begun::No => Ok(None),
+            // Whoever was faster may have been the same request.
+            store::begin::Begun::OrderIsFull => match answer::of_key(app, call).await? {
+                Some(_) => Ok(None),
+                None => Err(order_is_full()),
+            },
+        }
     }
 }
 
-fn authorize_of(payment: &Payment, method: &Method, return_url: Option<String>) -> Result<Authorize, Refusal> {
+/// What a gateway is asked for this payment by this method.
+pub fn authorize_of(
+    payment: &Payment,
+    method: &Method,
+    return_url: Option<String>,
+    order: Option<&Order>,
+) -> Result<Authorize, Refusal> {
     let metadata = payment.metadata.as_object().into_iter().flatten();
     Ok(Authorize {
         amount: types::Money { minor_units: payment.amount.unsigned_abs(), currency: payment.currency.clone() },
@@ -241,85 +268,9 @@ fn authorize_of(payment: &Payment, method: &Method, return_url: Option<String>) 
         capture: capture(payment.capture_method),
         customer: drive::read("payments", payment.customer.clone())?,
         description: payment.description.clone(),
-        order_reference: None,
+        order_reference: order.map(|order| order.reference.clone()),
         return_url: return_url.or_else(|| payment.return_url.clone()),
         metadata: metadata.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect(),
         extra: Vec::new(),
     })
-}
-
-/// Drives an attempt that is written down, and answers: with its outcome, or 202 where the gateway takes longer than
-/// the time to answer, while the operation goes on.
-pub async fn drive_and_answer(app: &Arc<App>, call: &Call, begun: Begun) -> Result<Answer, Refusal> {
-    fault::point(Point::AfterCommitOne);
-    let as_begun = answer::accepted(&begun.payment);
-    let (report, reported) = oneshot::channel();
-    let owned = Arc::clone(app);
-    let key = Some((call.scope.clone(), call.key.clone(), i16::try_from(call.final_status).unwrap_or(200)));
-    app.tasks.spawn(async move { drive_begun(owned, begun, key, report).await }.in_current_span());
-    match tokio::time::timeout(app.config.answer_timeout, reported).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(Refusal::Internal(anyhow::anyhow!("the task of an operation ended without a report"))),
-        Err(_) => Ok(as_begun),
-    }
-}
-
-async fn drive_begun(
-    app: Arc<App>,
-    begun: Begun,
-    key: Option<(String, String, i16)>,
-    report: oneshot::Sender<Result<Answer, Refusal>>,
-) {
-    let Begun { payment, prepared, filling, lease, place } = begun;
-    let leased = Leased { merchant_id: payment.merchant_id, operation_id: prepared.operation_id.uuid(), fence: 1 };
-    let underway = Underway {
-        operation_id: prepared.operation_id.uuid(),
-        attempt_number: payment.attempt_count,
-        gateway_account_id: prepared.account.gateway_account_id,
-        token_id: payment.token_id,
-        key,
-        operation: Arc::clone(&prepared.operation),
-        context: Arc::clone(&prepared.context),
-        version: Arc::clone(&prepared.version),
-    };
-    let ended = match prepared.first {
-        First::Done(outcome) => Ended { what: What::Outcome(outcome), reply: None },
-        First::Broken(why) => Ended { what: What::NotSent { why, held_back: false }, reply: None },
-        First::Send(request) => match manage_accounts::holes_secrets(&app, &prepared.account) {
-            Err(refusal) => {
-                tracing::error!(gateway.account = %prepared.account.id(), "the account's secrets do not open: {refusal}");
-                {
-                    let why = "the gateway account's secrets do not open".into();
-                    Ended { what: What::NotSent { why, held_back: false }, reply: None }
-                }
-            }
-            Ok(secrets) => {
-                let mut running = Running {
-                    asking: leased.operation_id,
-                    leased,
-                    lease,
-                    gateway_account_id: prepared.account.gateway_account_id,
-                    version: prepared.version,
-                    context: prepared.context,
-                    operation: prepared.operation,
-                    permit: prepared.permit,
-                    holes: filling.into_holes(secrets),
-                    transcript: Vec::new(),
-                };
-                drive::drive(&app, &mut running, request).await
-            }
-        },
-    };
-    let subject = advance::Subject {
-        payment,
-        underway,
-        leased,
-        checks: 0,
-        never_received: 0,
-        age: Duration::ZERO,
-        references: Vec::new(),
-        unknown_for: None,
-    };
-    advance::conclude(&app, subject, ended, Some(report)).await;
-    drop(place);
 }

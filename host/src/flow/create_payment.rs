@@ -12,17 +12,23 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::{
     Answer, Call, Fault, NewPayment, Refusal, answer,
-    confirm_payment::{Begun, drive_and_answer},
+    confirm_payment::authorize_of,
+    fail_over::Trial,
     method::{self, Method},
-    prepare, route, task,
+    operate::Begun,
+    prepare::{self, Prepared, Underway},
+    route, run, task,
 };
 use crate::{
-    app::App,
-    connector::types::{self, Authorize},
+    app::{App, Lease},
+    connector::types::{self, Customer, OperationKind},
     domain::{
-        id::{EventId, MerchantId, PaymentId},
+        country::Country,
+        id::{EventId, MerchantId, OrderId, PaymentId},
         money::Money,
         payment::{CaptureMethod, Event, State},
     },
@@ -30,6 +36,8 @@ use crate::{
     store::{
         self,
         begin::{AuditRows, Begin, Created, Key, OutboxRows},
+        journal::Leased,
+        orders::Order,
         payments::Payment,
     },
     view::{self, payment::PaymentView},
@@ -38,9 +46,6 @@ use crate::{
 /// Creates a payment; with `confirm` also has it tried. Runs as a task of its own: a client that hangs up changes
 /// nothing.
 pub async fn create_payment(app: &Arc<App>, call: Call, new: NewPayment) -> Result<Answer, Refusal> {
-    if new.order.is_some() {
-        return Err(Refusal::Invalid(vec![Fault::new("/order", "names no order of this merchant")]));
-    }
     // A key that this host has seen is most likely a repeat: one read answers it, without a run of the connector.
     if app.seen_keys.contains_key(&seen(&call))
         && let Some(answer) = answer::of_key(app, &call).await?
@@ -53,9 +58,12 @@ pub async fn create_payment(app: &Arc<App>, call: Call, new: NewPayment) -> Resu
             if new.confirm { create_and_confirm(&owned, &call, new).await } else { create(&owned, &call, new).await };
         owned.seen_keys.insert(seen(&call), ());
         match result {
-            Err(refusal @ (Refusal::Invalid(_) | Refusal::Unavailable { .. })) => {
-                answer::or_stored(&owned, &call, refusal).await
-            }
+            Err(
+                refusal @ (Refusal::Invalid(_)
+                | Refusal::Unavailable { .. }
+                | Refusal::OrderMismatch { .. }
+                | Refusal::OrderNotPayable { .. }),
+            ) => answer::or_stored(&owned, &call, refusal).await,
             result => result,
         }
     })
@@ -74,12 +82,13 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
         money,
         capture_method,
         method,
-        order: _,
+        order,
         description,
         metadata,
         return_url,
         gateway_account,
         customer,
+        country,
         ..
     } = new;
     if let Some(account) = gateway_account {
@@ -89,12 +98,14 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
         Some(input) => Some(method::from_input(app, call.merchant, input).await?),
         None => None,
     };
+    let order = of_order(app, call.merchant, order, money.currency().code()).await?;
     let now = app.clock.now();
     let mut payment = new_payment(app, call.merchant, money, capture_method, now);
+    payment.order_id = order.map(|order| order.order_id);
     payment.description = description;
     payment.return_url = return_url;
     payment.metadata = object(&metadata);
-    payment.customer = prepare::json(&customer);
+    payment.customer = customer_json(&customer, country);
     payment.gateway_account_id = gateway_account.map(super::super::domain::id::GatewayAccountId::uuid);
     payment.payment_method = method.as_ref().map(|method| method.shown.clone());
     payment.token_id = method.as_ref().and_then(|method| method.token_id);
@@ -116,12 +127,13 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
         token: method.as_ref().and_then(|method| method.sealed.as_ref()),
         event_id,
         event_payload: &payload,
+        expires_in_ms: i64::try_from(app.config.created_ttl.as_millis()).unwrap_or(i64::MAX),
         now,
     };
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     match store::begin::create(&mut conn, created, &columns(&payment)).await? {
         store::begin::Begun::Yes => Ok(Answer { status: call.final_status, body: body.into(), replayed: false }),
-        store::begin::Begun::No => {
+        store::begin::Begun::No | store::begin::Begun::OrderIsFull => {
             drop(conn);
             answer::of_taken_key(app, call).await
         }
@@ -129,39 +141,41 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
 }
 
 async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, Refusal> {
-    fault::point(Point::BeforeFirstRun);
+    fault::point_of(Point::BeforeFirstRun, OperationKind::Authorize);
     let place = task::place(app)?;
     let NewPayment {
-        money, capture_method, method, description, metadata, return_url, gateway_account, customer, ..
+        money,
+        capture_method,
+        method,
+        order,
+        description,
+        metadata,
+        return_url,
+        gateway_account,
+        customer,
+        country,
+        ..
     } = new;
     let Some(input) = method else {
         return Err(Refusal::Invalid(vec![Fault::new("/payment_method", "is needed to confirm a payment")]));
     };
+    let order = of_order(app, call.merchant, order, money.currency().code()).await?;
     let method = method::from_input(app, call.merchant, input).await?;
-    let routes = route::candidates(app, call.merchant, &method.word, money.currency(), gateway_account).await?;
 
     let now = app.clock.now();
     let mut payment = new_payment(app, call.merchant, money, capture_method, now);
-    let authorize = Authorize {
-        amount: types::Money {
-            minor_units: money.minor().unsigned_abs(),
-            currency: money.currency().code().to_owned(),
-        },
-        method: method.for_connector.clone(),
-        capture: capture(capture_method),
-        customer: customer.clone(),
-        description: description.clone(),
-        order_reference: None,
-        return_url: return_url.clone(),
-        metadata: metadata.clone(),
-        extra: Vec::new(),
-    };
-    let prepared = prepare::authorize(app, payment.id(), &authorize, routes).await?;
-
     payment.description = description;
     payment.return_url = return_url;
     payment.metadata = object(&metadata);
-    payment.customer = prepare::json(&customer);
+    payment.customer = customer_json(&customer, country);
+    if let Some(order) = &order {
+        payment.order_id = Some(order.order_id);
+        payment.amount_reserved = payment.amount;
+    }
+    let routes = route::for_payment(app, &payment, &method, gateway_account).await?;
+    let authorize = authorize_of(&payment, &method, None, order.as_ref())?;
+    let prepared = prepare::authorize(app, payment.id(), &authorize, routes).await?;
+
     // Two changes, one commit: the object as it was made, and as it is while it is tried.
     let mut outbox = OutboxRows::default();
     payment.payment_method = Some(method.shown.clone());
@@ -184,16 +198,14 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
         ..AuditRows::default()
     };
 
-    fault::point(Point::BeforeCommitOne);
-    let public_id = payment.id().to_string();
+    fault::point_of(Point::BeforeCommitOne, OperationKind::Authorize);
     let lease = app.new_lease();
     let commit = Begin {
         merchant_id: payment.merchant_id,
         payment_id: payment.payment_id,
-        public_id: &public_id,
         key: key_of(app, call),
         token: method.sealed.as_ref(),
-        attempt: begun_attempt(app, call, &payment, &prepared, &method),
+        attempt: begun_attempt(app, status(call.final_status), &payment, &prepared, &method),
         audit,
         outbox,
         now,
@@ -203,9 +215,94 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
     drop(conn);
     match begun {
         store::begin::Begun::No => answer::of_taken_key(app, call).await,
+        store::begin::Begun::OrderIsFull => match answer::of_key(app, call).await? {
+            Some(answer) => Ok(answer),
+            None => Err(order_is_full()),
+        },
         store::begin::Begun::Yes => {
-            drive_and_answer(app, call, Begun { payment, prepared, filling: method.filling, lease, place }).await
+            let begun = begun_payment(payment, prepared, method, lease, place, call, now);
+            let trial = Trial {
+                ends: app.clock.boot() + app.config.answer_timeout,
+                tried: Vec::new(),
+                is_pinned: gateway_account.is_some(),
+            };
+            run::drive_and_answer(app, call, begun, Some(trial)).await
         }
+    }
+}
+
+/// Who pays, as the payment keeps it: what the gateway gets, and the country beside it.
+fn customer_json(customer: &Customer, country: Option<Country>) -> Value {
+    let mut kept = prepare::json(customer);
+    if let (Some(country), Some(members)) = (country, kept.as_object_mut()) {
+        members.insert("country".to_owned(), Value::from(country.code()));
+    }
+    kept
+}
+
+/// The order that a payment names: this merchant's, in its currency. One round trip, none where it names none.
+pub async fn of_order(
+    app: &App,
+    merchant: MerchantId,
+    order: Option<OrderId>,
+    currency: &str,
+) -> Result<Option<Order>, Refusal> {
+    let Some(id) = order else { return Ok(None) };
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let found = store::orders::get(&mut conn, merchant, id).await?;
+    let Some(order) = found else {
+        return Err(Refusal::Invalid(vec![Fault::new("/order", "names no order of this merchant")]));
+    };
+    if order.currency != currency {
+        let why = format!("the order is in {}, the payment in {currency}", order.currency);
+        return Err(Refusal::OrderMismatch { why });
+    }
+    Ok(Some(order))
+}
+
+/// What is told where the order's row, locked, has not enough left.
+#[must_use]
+pub fn order_is_full() -> Refusal {
+    Refusal::OrderNotPayable { why: "it is cancelled, or less of it is left than the payment asks for".into() }
+}
+
+/// An attempt that commit 1 has written down.
+#[must_use]
+pub fn begun_payment(
+    payment: Payment,
+    prepared: Prepared,
+    method: Method,
+    lease: Lease,
+    place: OwnedSemaphorePermit,
+    call: &Call,
+    now: DateTime<Utc>,
+) -> Begun {
+    let leased = Leased { merchant_id: payment.merchant_id, operation_id: prepared.operation_id.uuid(), fence: 1 };
+    let underway = Underway {
+        operation_id: prepared.operation_id.uuid(),
+        attempt_number: payment.attempt_count,
+        gateway_account_id: prepared.account.gateway_account_id,
+        token_id: payment.token_id,
+        key: Some(run::key_to_answer(call)),
+        operation: prepared.operation,
+        context: prepared.context,
+        version: prepared.version,
+        purpose: None,
+        amount: payment.amount,
+        created_at: now,
+    };
+    Begun {
+        payment,
+        underway,
+        account: prepared.account,
+        permit: prepared.permit,
+        first: prepared.first,
+        filling: method.filling,
+        lease,
+        leased,
+        references: Vec::new(),
+        event_sequence: 0,
+        place: Some(place),
     }
 }
 
@@ -233,6 +330,8 @@ fn new_payment(
         amount_surplus: 0,
         open_attempt: None,
         won_attempt: None,
+        open_operation: None,
+        amount_reserved: 0,
         attempt_count: 0,
         version: 1,
         audit_sequence: 0,
@@ -278,9 +377,9 @@ pub fn key_of<'a>(app: &App, call: &'a Call) -> Key<'a> {
 /// The attempt's rows, as commit 1 writes them.
 pub fn begun_attempt<'a>(
     app: &App,
-    call: &Call,
+    answer_status: i16,
     payment: &'a Payment,
-    prepared: &'a prepare::Prepared,
+    prepared: &'a Prepared,
     method: &'a Method,
 ) -> store::begin::Attempt<'a> {
     store::begin::Attempt {
@@ -297,7 +396,7 @@ pub fn begun_attempt<'a>(
         input: prepare::json(&*prepared.operation),
         context: prepare::json(&*prepared.context),
         has_code: method.has_code,
-        answer_status: status(call.final_status),
+        answer_status,
         exchange: match &prepared.first {
             prepare::First::Send(request) => Some(prepare::journaled(request)),
             prepare::First::Done(_) | prepare::First::Broken(_) => None,
@@ -312,10 +411,7 @@ pub fn push_event(app: &App, outbox: &mut OutboxRows, payment: &Payment, kind: &
     let id = app.ids.v7();
     let payload =
         view::event::payload(EventId::from_uuid(id), kind, now, payment.event_sequence, &PaymentView::new(payment));
-    outbox.id.push(id);
-    outbox.kind.push(kind);
-    outbox.sequence.push(payment.event_sequence);
-    outbox.payload.push(payload);
+    outbox.push(id, "payment", payment.id().to_string(), kind, payment.event_sequence, payload);
 }
 
 /// HTTP statuses are below 600.

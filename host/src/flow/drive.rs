@@ -17,6 +17,7 @@ use crate::{
         types::{Context, Effect, Exchange, Operation, Outcome, Request, Response},
     },
     fault::{self, Point},
+    mutation::{self, Mutation},
     store::{
         self,
         finish::Reply,
@@ -29,6 +30,11 @@ use crate::{
 /// How long a run waits before it is tried again where the engine's queue is full. The gateway has answered: there is
 /// time, and giving up would make an unknown outcome of a known one.
 const ENGINE_BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+/// How often a request is tried again of which not one byte was written.
+const NOT_SENT_RETRIES_MAX: u32 = 2;
+/// The pause before the first of these tries, at most; doubled for each further one.
+const NOT_SENT_PAUSE: Duration = Duration::from_millis(100);
 
 /// An operation that is being driven by this host.
 pub struct Running {
@@ -109,7 +115,7 @@ pub async fn drive(app: &App, running: &mut Running, mut request: Request) -> En
                 return Ended { what, reply: Some(reply(app, running, position, kind, None, Some(detail))) };
             }
         };
-        fault::point(Point::AfterReply);
+        fault::point_of(Point::AfterReply, running.operation.action.kind());
         let received = reply(app, running, position, "reply", Some(response.clone()), None);
         running.transcript.push(Exchange { request, response });
         let next = match run(app, running).await {
@@ -128,7 +134,7 @@ pub async fn drive(app: &App, running: &mut Running, mut request: Request) -> En
             let reply = matches!(what, What::LeaseLost).then_some(received);
             return Ended { what, reply };
         }
-        fault::point(Point::AfterNextExchange);
+        fault::point_of(Point::AfterNextExchange, running.operation.action.kind());
         request = next;
     }
 }
@@ -219,7 +225,7 @@ async fn send(app: &App, running: &Running, request: &Request) -> Result<Respons
     let timeout = app.exchange_timeout();
     let ends = running.lease.ends;
     // Read again immediately before the first byte: a host that was stopped in between must not send.
-    let may_send = |left: Duration| app.clock.boot() + left < ends;
+    let may_send = |left: Duration| app.clock.boot() + left < ends || mutation::is(Mutation::SkipLeaseCheck);
     let outgoing = Outgoing {
         request,
         permit: &running.permit,
@@ -234,7 +240,14 @@ async fn send(app: &App, running: &Running, request: &Request) -> Result<Respons
         let what = if moved_money(&running.transcript) { What::Unknown(why) } else { What::NotSent { why, held_back } };
         (what, "not_sent", detail)
     };
-    match app.wire.send(outgoing).await {
+    let mut tries = 0;
+    let sent = loop {
+        let sent = app.wire.send(outgoing).await;
+        let Some(pause) = pause_before_retry(app, running, &sent, tries) else { break sent };
+        tries += 1;
+        tokio::time::sleep(pause).await;
+    };
+    match sent {
         Sent::Replied(response) => Ok(response),
         Sent::NotSent { reason, detail } => {
             let held_back =
@@ -247,6 +260,27 @@ async fn send(app: &App, running: &Running, request: &Request) -> Result<Respons
             Err((What::Unknown(detail.clone()), "unknown", detail))
         }
     }
+}
+
+/// How long to wait before the same request is tried once more. Only where not one byte of it was written, for a reason
+/// that may be over in a moment; a few times, further apart each time and never at the same time as everybody else, and
+/// only while the lease leaves room for the gateway's time-out.
+fn pause_before_retry(app: &App, running: &Running, sent: &Sent, tries: u32) -> Option<Duration> {
+    let Sent::NotSent { reason, .. } = sent else { return None };
+    let passes = match reason {
+        NotSentReason::Dns | NotSentReason::Connect | NotSentReason::ConnectionLost => true,
+        NotSentReason::BreakerOpen
+        | NotSentReason::PoolFull
+        | NotSentReason::AddressForbidden
+        | NotSentReason::Tls
+        | NotSentReason::TimedOut
+        | NotSentReason::LeaseTooShort => false,
+    };
+    let spread = u32::from(app.ids.nonce()[0]);
+    // Between half of it and all of it.
+    let pause = NOT_SENT_PAUSE * 2_u32.pow(tries) * (256 + spread) / 512;
+    let has_time = app.clock.boot() + pause + app.exchange_timeout() < running.lease.ends;
+    (passes && tries < NOT_SENT_RETRIES_MAX && has_time).then_some(pause)
 }
 
 fn reply(

@@ -16,17 +16,14 @@ use crate::{
     connector::{Refused, Version, hex},
     store::{
         self,
-        connectors::{Activation, Actor, Audit, NewVersion},
+        audit_log::{Actor, Audit},
+        connectors::{Activation, NewVersion},
     },
 };
 
 /// Judges a component and keeps it, staged. The very same component again is no error. Heavy on the CPU where it is not
 /// compiled yet; one insert.
-pub async fn install(app: &Arc<App>, component: Vec<u8>) -> Result<Arc<Version>, Refusal> {
-    install_as(app, component, Actor::Operator).await
-}
-
-async fn install_as(app: &Arc<App>, component: Vec<u8>, actor: Actor) -> Result<Arc<Version>, Refusal> {
+pub async fn install(app: &Arc<App>, component: Vec<u8>, actor: &Actor) -> Result<Arc<Version>, Refusal> {
     let component = Arc::new(component);
     let version = admit(app, Arc::clone(&component)).await?;
     let new = NewVersion {
@@ -38,7 +35,7 @@ async fn install_as(app: &Arc<App>, component: Vec<u8>, actor: Actor) -> Result<
         now: app.clock.now(),
     };
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-    let first = store::connectors::insert(&mut conn, &new, audit(app, actor)).await?;
+    let first = store::connectors::insert(&mut conn, &new, &Audit::new(app.ids.v7(), actor)).await?;
     tracing::info!(
         connector.name = version.name(),
         connector.version = version.version(),
@@ -68,41 +65,37 @@ fn reasons(refused: &Refused) -> Vec<Fault> {
 }
 
 /// Lets new operations begin with the version; where several components bear that version, with the newest of them.
-pub async fn activate(app: &Arc<App>, name: &str, version: &str) -> Result<(), Refusal> {
+pub async fn activate(app: &Arc<App>, name: &str, version: &str, actor: &Actor) -> Result<(), Refusal> {
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     let versions = store::connectors::list(&mut conn).await?;
     let found = versions.into_iter().find(|row| row.name == name && row.version == version);
     let digest = found.ok_or(Refusal::NotFound)?.digest;
     drop(conn);
-    activate_digest(app, name, &digest, Actor::Operator).await
+    activate_digest(app, name, &digest, actor).await
 }
 
 /// Lets new operations begin with the version that was active before. 404 where there was none.
-pub async fn rollback(app: &Arc<App>, name: &str) -> Result<(), Refusal> {
+pub async fn rollback(app: &Arc<App>, name: &str, actor: &Actor) -> Result<(), Refusal> {
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     let mut tx = conn.begin().await.map_err(store::Error::from)?;
     let previous = store::connectors::previous(&mut tx, name).await?.ok_or(Refusal::NotFound)?;
-    let (audit, now) = (audit(app, Actor::Operator), app.clock.now());
-    store::connectors::activate(&mut tx, name, &previous, Activation::RolledBack, audit, now).await?;
+    let (audit, now) = (Audit::new(app.ids.v7(), actor), app.clock.now());
+    store::connectors::activate(&mut tx, name, &previous, Activation::RolledBack, &audit, now).await?;
     tx.commit().await.map_err(store::Error::from)?;
     follow(app).await?;
     tracing::info!(connector.name = name, "a connector was rolled back to the version before");
     Ok(())
 }
 
-async fn activate_digest(app: &Arc<App>, name: &str, digest: &[u8], actor: Actor) -> Result<(), Refusal> {
+async fn activate_digest(app: &Arc<App>, name: &str, digest: &[u8], actor: &Actor) -> Result<(), Refusal> {
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     let mut tx = conn.begin().await.map_err(store::Error::from)?;
-    let (audit, now) = (audit(app, actor), app.clock.now());
-    store::connectors::activate(&mut tx, name, digest, Activation::Chosen, audit, now).await?;
+    let (audit, now) = (Audit::new(app.ids.v7(), actor), app.clock.now());
+    store::connectors::activate(&mut tx, name, digest, Activation::Chosen, &audit, now).await?;
     tx.commit().await.map_err(store::Error::from)?;
     follow(app).await?;
     tracing::info!(connector.name = name, "a connector's version was activated");
     Ok(())
-}
-
-fn audit(app: &App, actor: Actor) -> Audit {
-    Audit { entry_id: app.ids.v7(), actor }
 }
 
 /// Makes this host's registry what Postgres says: loads what is missing, activates what is active. One read where
@@ -176,7 +169,7 @@ pub async fn install_folder(app: &Arc<App>, folder: &Path) -> anyhow::Result<()>
         if app.registry.by_digest(&key).is_some() || is_withdrawn(app, &key).await? {
             continue;
         }
-        let version = install_as(app, component, Actor::ConnectorsFolder).await.map_err(|refusal| match refusal {
+        let version = install(app, component, &Actor::ConnectorsFolder).await.map_err(|refusal| match refusal {
             Refusal::ConnectorRefused(reasons) => {
                 let reasons: Vec<_> =
                     reasons.iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect();
@@ -184,7 +177,7 @@ pub async fn install_folder(app: &Arc<App>, folder: &Path) -> anyhow::Result<()>
             }
             refusal => anyhow::Error::new(refusal),
         })?;
-        activate_digest(app, version.name(), version.digest(), Actor::ConnectorsFolder).await?;
+        activate_digest(app, version.name(), version.digest(), &Actor::ConnectorsFolder).await?;
     }
     Ok(())
 }

@@ -6,7 +6,12 @@ use super::Refusal;
 use crate::{
     app::App,
     domain::id::{ApiKeyId, MerchantId},
-    store::{self, api_keys::ApiKey, merchants::Merchant},
+    store::{
+        self,
+        api_keys::ApiKey,
+        audit_log::{Actor, Audit},
+        merchants::Merchant,
+    },
     vault::NewApiKey,
 };
 
@@ -14,15 +19,15 @@ use crate::{
 const HINT_CHARACTERS: usize = 4;
 
 /// Makes a merchant.
-pub async fn create_merchant(app: &App, name: String) -> Result<Merchant, Refusal> {
+pub async fn create_merchant(app: &App, name: String, actor: &Actor) -> Result<Merchant, Refusal> {
     let merchant = Merchant { merchant_id: app.ids.v7(), name, created_at: app.clock.now() };
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-    store::merchants::insert(&mut conn, &merchant, app.ids.v7()).await?;
+    store::merchants::insert(&mut conn, &merchant, &Audit::new(app.ids.v7(), actor)).await?;
     Ok(merchant)
 }
 
 /// Makes a key for the merchant. Its text is in the answer and nowhere else: it cannot be shown again.
-pub async fn create_api_key(app: &App, merchant: MerchantId) -> Result<(ApiKey, NewApiKey), Refusal> {
+pub async fn create_api_key(app: &App, merchant: MerchantId, actor: &Actor) -> Result<(ApiKey, NewApiKey), Refusal> {
     let new = NewApiKey::generate(merchant);
     let hint_at = new.text().len().saturating_sub(HINT_CHARACTERS);
     let key = ApiKey {
@@ -33,7 +38,7 @@ pub async fn create_api_key(app: &App, merchant: MerchantId) -> Result<(ApiKey, 
         revoked_at: None,
     };
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-    if store::api_keys::insert(&mut conn, merchant, &key, &new.hash(), app.ids.v7()).await? {
+    if store::api_keys::insert(&mut conn, merchant, &key, &new.hash(), &Audit::new(app.ids.v7(), actor)).await? {
         Ok((key, new))
     } else {
         Err(Refusal::NotFound)
@@ -56,8 +61,9 @@ pub async fn list_api_keys(
 }
 
 /// Revokes a key. Other hosts refuse it within a second, when they ask again; this one's cache is the caller's to clear.
-pub async fn revoke_api_key(app: &App, merchant: MerchantId, key: ApiKeyId) -> Result<(), Refusal> {
+pub async fn revoke_api_key(app: &App, merchant: MerchantId, key: ApiKeyId, actor: &Actor) -> Result<(), Refusal> {
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-    let revoked = store::api_keys::revoke(&mut conn, merchant, key, app.clock.now(), app.ids.v7()).await?;
+    let revoked =
+        store::api_keys::revoke(&mut conn, merchant, key, app.clock.now(), &Audit::new(app.ids.v7(), actor)).await?;
     if revoked { Ok(()) } else { Err(Refusal::NotFound) }
 }

@@ -43,6 +43,12 @@ impl Filling {
         self.code.is_some()
     }
 
+    /// The leading digits of the card's number, for routing; none where the customer does not pay by a card we know.
+    #[must_use]
+    pub fn bin(&self) -> Option<&str> {
+        self.card.as_ref().map(Card::issuer_digits)
+    }
+
     /// Adds them to the account's secrets.
     #[must_use]
     pub fn into_holes(self, secrets: Holes) -> Holes {

@@ -16,19 +16,36 @@
 
 pub mod advance;
 pub mod answer;
+pub mod apply_webhook;
+pub mod ask;
 pub mod confirm_payment;
 pub mod create_payment;
 pub mod drive;
+pub mod evidence;
+pub mod expire;
+pub mod fail_over;
 pub mod install_connector;
 pub mod learned;
 pub mod manage_accounts;
 pub mod manage_merchants;
+pub mod manage_orders;
+pub mod manage_routing;
 pub mod method;
+pub mod operate;
+pub mod operator_resolve;
 pub mod prepare;
+pub mod proofs;
+pub mod quarantine;
+pub mod receive_webhook;
+pub mod refunds;
 pub mod resolve;
+pub mod review_story;
 pub mod route;
+pub mod run;
 pub mod seal;
 pub mod store_token;
+pub mod surplus;
+pub mod sync_payment;
 pub mod task;
 
 use bytes::Bytes;
@@ -36,6 +53,7 @@ use bytes::Bytes;
 use crate::{
     connector::types::Customer,
     domain::{
+        country::Country,
         id::{GatewayAccountId, MerchantId, OrderId, TokenId},
         money::Money,
         payment::CaptureMethod,
@@ -87,6 +105,8 @@ pub struct NewPayment {
     pub return_url: Option<String>,
     pub gateway_account: Option<GatewayAccountId>,
     pub customer: Customer,
+    /// The customer's: for routing, and not handed on to the gateway.
+    pub country: Option<Country>,
 }
 
 /// What a confirm may bring.
@@ -153,11 +173,44 @@ pub enum Refusal {
     NotFound,
     #[error("the payment cannot be confirmed: {why}")]
     NotConfirmable { why: String },
+    #[error("order {id} has this reference")]
+    OrderExists { id: OrderId },
+    /// It is cancelled, or less of it is left than the payment asks for.
+    #[error("the order cannot be paid: {why}")]
+    OrderNotPayable { why: String },
+    /// The payment and the order do not go together: another currency, or the payment has another order.
+    #[error("the payment does not fit its order: {why}")]
+    OrderMismatch { why: String },
+    /// Something of it is paid or under way.
+    #[error("the order cannot be cancelled: {why}")]
+    OrderNotCancelable { why: String },
+    #[error("the payment cannot be captured: {why}")]
+    NotCapturable { why: String },
+    #[error("the payment cannot be cancelled: {why}")]
+    NotCancelable { why: String },
+    #[error("the payment cannot be refunded: {why}")]
+    NotRefundable { why: String },
+    /// More than is left, in minor units.
+    #[error("the amount is more than the {left} that are left")]
+    AmountTooLarge { left: i64 },
+    /// The payment has changed since the operator looked.
+    #[error("the payment has another version by now")]
+    Stale,
+    #[error("the payment cannot be resolved: {why}")]
+    NotResolvable { why: String },
     /// Another operation of this payment is under way.
     #[error("an operation of this payment is under way")]
     OperationInProgress,
+    #[error("the review cannot be closed: {why}")]
+    ReviewNotClosable { why: String },
     #[error("setting `{name}` names the account at the gateway and cannot be changed")]
     SettingIsIdentity { name: String },
+    /// A gateway's webhook is forged, stale or unreadable.
+    #[error("the webhook is not believed: {why}")]
+    WebhookRefused { why: String },
+    /// The event was put back, and is being tried again.
+    #[error("the event is not in quarantine any more")]
+    NotQuarantined,
     #[error("the request is not valid")]
     Invalid(Vec<Fault>),
     /// A component was not let in: every reason.

@@ -52,7 +52,7 @@ pub async fn authorize(
 ) -> Result<Prepared, Refusal> {
     let mut last = None;
     for route in routes {
-        let prepared = prepare(app, payment, Action::Authorize(authorize.clone()), Vec::new(), route).await?;
+        let prepared = operation(app, payment, Action::Authorize(authorize.clone()), Vec::new(), route).await?;
         if !matches!(prepared.first, First::Broken(_)) {
             return Ok(prepared);
         }
@@ -61,7 +61,8 @@ pub async fn authorize(
     last.ok_or_else(|| Refusal::Internal(anyhow::anyhow!("an authorize operation had no account to try")))
 }
 
-async fn prepare(
+/// Runs any operation up to its first request.
+pub async fn operation(
     app: &App,
     payment: PaymentId,
     action: Action,
@@ -167,6 +168,16 @@ pub fn json<T: serde::Serialize>(value: &T) -> Value {
     serde_json::to_value(value).expect("our types have string keys and finite numbers")
 }
 
+/// Why the host began an operation by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Purpose {
+    /// Nobody finished in time: it is called off.
+    Expiry,
+    /// It was paid twice: it is given back.
+    Surplus,
+}
+
 /// An operation in this process: what [`super::drive`] carries on and [`super::advance`] ends.
 #[derive(Clone)]
 pub struct Underway {
@@ -179,4 +190,8 @@ pub struct Underway {
     pub operation: Arc<Operation>,
     pub context: Arc<Context>,
     pub version: Arc<Version>,
+    pub purpose: Option<Purpose>,
+    /// What it asks to move, in minor units.
+    pub amount: i64,
+    pub created_at: chrono::DateTime<chrono::Utc>,
 }

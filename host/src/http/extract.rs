@@ -9,9 +9,15 @@ use serde_json::{Map, Value};
 use super::{
     Http,
     json::{Body, Fields, read},
+    observe::RequestId,
     problem::{Code, Problem},
 };
-use crate::{domain::id::MerchantId, flow::Call};
+use crate::{
+    domain::id::MerchantId,
+    flow::Call,
+    mutation::{self, Mutation},
+    store::audit_log::Actor,
+};
 
 /// The header that makes a POST repeatable.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -33,6 +39,19 @@ impl<S: Sync> FromRequestParts<S> for Merchant {
     }
 }
 
+/// The operator who calls, as the audit log names one. [`super::auth::operators`] stands before every route that takes it.
+pub struct Operator(pub Actor);
+
+impl<S: Sync> FromRequestParts<S> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let id = parts.extensions.get().map(|RequestId(id)| id.clone());
+        let request_id = id.ok_or_else(|| Problem::internal(anyhow::anyhow!("a request has no id")))?;
+        Ok(Self(Actor::Operator { request_id }))
+    }
+}
+
 /// A POST of a merchant with its idempotency key, and what the key means it for: method and path.
 pub struct Keyed {
     pub merchant: MerchantId,
@@ -47,7 +66,7 @@ impl Keyed {
         let (fingerprint, retired_fingerprints) = body.fingerprints(&http.app.vault, self.merchant);
         Call {
             merchant: self.merchant,
-            scope: self.scope,
+            scope: if mutation::is(Mutation::ForgetIdempotency) { http.app.ids.v7().to_string() } else { self.scope },
             key: self.key,
             fingerprint,
             retired_fingerprints,

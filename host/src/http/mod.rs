@@ -13,11 +13,14 @@ mod extract;
 mod gateway_accounts;
 mod json;
 mod observe;
+mod orders;
 mod payments;
 mod probes;
 mod problem;
 mod respond;
+mod routing_rules;
 mod tokens;
+mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
@@ -60,22 +63,31 @@ pub fn routers(app: &Arc<App>) -> Routers {
         Router::from(admin::routes()).route_layer(middleware::from_fn_with_state(http.clone(), auth::operators));
     let answer_time_max = app.config.answer_timeout + TIME_BEYOND_ANSWER;
     Routers {
-        public: around(&http, "public", answer_time_max, merchants.merge(docs::routes(api()))),
+        public: around(
+            &http,
+            "public",
+            answer_time_max,
+            merchants.merge(Router::from(webhooks::routes())).merge(docs::routes(api())),
+        ),
         operator: around(&http, "operator", OPERATOR_TIME_MAX, operators.merge(probes::routes())),
     }
 }
 
 fn merchant_routes() -> OpenApiRouter<Http> {
     OpenApiRouter::new()
+        .merge(orders::routes())
         .merge(payments::routes())
         .merge(tokens::routes())
         .merge(gateway_accounts::routes())
+        .merge(routing_rules::routes())
         .merge(connectors::routes())
 }
 
 /// The contract as a document, of both listeners.
 fn api() -> OpenApi {
-    docs::complete(OpenApiRouter::new().merge(merchant_routes()).merge(admin::routes()).into_openapi())
+    docs::complete(
+        OpenApiRouter::new().merge(merchant_routes()).merge(webhooks::routes()).merge(admin::routes()).into_openapi(),
+    )
 }
 
 fn around(http: &Http, name: &'static str, time_max: Duration, routes: Router<Http>) -> Router {

@@ -32,6 +32,10 @@ const REQUEST_ID_MAX_CHARACTERS: usize = 128;
 /// The route of requests that no route takes: paths that clients make up are no label of a metric.
 const NO_ROUTE: &str = "none";
 
+/// The id of a request, for handlers that write down who asked.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
 /// One of the two listeners, as its requests see it.
 #[derive(Clone)]
 pub struct Listener {
@@ -44,11 +48,12 @@ pub struct Listener {
 }
 
 /// Wraps a request. Bodies and headers are never logged.
-pub async fn observe(State(listener): State<Listener>, request: Request, next: Next) -> Response {
+pub async fn observe(State(listener): State<Listener>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers()).unwrap_or_else(|| format!("req_{}", listener.http.app.ids.v7().simple()));
     let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE.to_owned(), |path| path.as_str().to_owned());
     let method = method_label(request.method());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!(
         "request",
         request.id = %id,

@@ -30,17 +30,30 @@ pub enum Code {
     IdempotencyKeyMissing,
     IdempotencyKeyInvalid,
     Unauthenticated,
+    WebhookRefused,
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
     IdempotencyInProgress,
     OperationInProgress,
     PaymentNotConfirmable,
+    ReviewNotClosable,
+    PaymentNotCapturable,
+    PaymentNotCancelable,
+    PaymentNotRefundable,
+    PaymentNotResolvable,
+    Stale,
+    OrderExists,
+    OrderNotPayable,
+    OrderNotCancelable,
     SettingIsIdentity,
+    NotQuarantined,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidRequest,
     IdempotencyKeyReused,
+    AmountTooLarge,
+    OrderMismatch,
     ConnectorRefused,
     InternalError,
     Unavailable,
@@ -54,6 +67,7 @@ impl Code {
             Self::IdempotencyKeyMissing => (StatusCode::BAD_REQUEST, "The header Idempotency-Key is missing"),
             Self::IdempotencyKeyInvalid => (StatusCode::BAD_REQUEST, "The header Idempotency-Key is not valid"),
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "A valid key is needed"),
+            Self::WebhookRefused => (StatusCode::UNAUTHORIZED, "The webhook is not believed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "There is no such thing here"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "This path does not have that method"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time"),
@@ -62,9 +76,20 @@ impl Code {
             }
             Self::OperationInProgress => (StatusCode::CONFLICT, "An operation of this payment is under way"),
             Self::PaymentNotConfirmable => (StatusCode::CONFLICT, "The payment cannot be confirmed"),
+            Self::ReviewNotClosable => (StatusCode::CONFLICT, "The review cannot be closed"),
+            Self::PaymentNotCapturable => (StatusCode::CONFLICT, "The payment cannot be captured"),
+            Self::PaymentNotCancelable => (StatusCode::CONFLICT, "The payment cannot be cancelled"),
+            Self::PaymentNotRefundable => (StatusCode::CONFLICT, "The payment cannot be refunded"),
+            Self::PaymentNotResolvable => (StatusCode::CONFLICT, "The payment cannot be resolved like this"),
+            Self::Stale => (StatusCode::CONFLICT, "The payment has changed since it was read"),
+            Self::AmountTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "The amount is more than is left"),
+            Self::OrderExists => (StatusCode::CONFLICT, "There is an order with this reference"),
+            Self::OrderNotPayable => (StatusCode::CONFLICT, "The order cannot be paid"),
+            Self::OrderNotCancelable => (StatusCode::CONFLICT, "The order cannot be cancelled"),
             Self::SettingIsIdentity => {
                 (StatusCode::CONFLICT, "The setting names the account at the gateway and cannot be changed")
             }
+            Self::NotQuarantined => (StatusCode::CONFLICT, "The event is not in quarantine any more"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is of a type that is not read here")
@@ -73,6 +98,7 @@ impl Code {
             Self::IdempotencyKeyReused => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "This idempotency key was used with another body")
             }
+            Self::OrderMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "The payment does not fit its order"),
             Self::ConnectorRefused => (StatusCode::UNPROCESSABLE_ENTITY, "The connector was refused"),
             Self::InternalError => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Not available at the moment"),
@@ -88,6 +114,9 @@ impl Code {
             }
             Self::IdempotencyKeyInvalid => "Send one header with 1 to 255 visible ASCII characters.",
             Self::Unauthenticated => "Send `Authorization: Bearer …` with a key that exists and was not revoked.",
+            Self::WebhookRefused => {
+                "Check the webhook secret on both sides, and the clock; `detail` is what the connector says."
+            }
             Self::NotFound => "Check the id and the path. Another merchant's objects are not there for you either.",
             Self::MethodNotAllowed => "The header `Allow` names the methods that this path has.",
             Self::RequestTimeout => "Nothing was done: send the request again.",
@@ -96,13 +125,31 @@ impl Code {
             Self::PaymentNotConfirmable => {
                 "Read the payment: its status, and `last_error.advice`, say what is possible."
             }
+            Self::ReviewNotClosable => "Read the review: `detail` says what it waits for.",
+            Self::PaymentNotCapturable => "Read the payment: only authorized money can be captured, once at a time.",
+            Self::PaymentNotCancelable => {
+                "Read the payment: what is captured is refunded, and what has ended cannot be cancelled."
+            }
+            Self::PaymentNotRefundable => "Read the payment: only captured money is refunded, after the last capture.",
+            Self::PaymentNotResolvable => "Read the review: it lists what can be resolved now, and as what.",
+            Self::Stale => "Read the review again, decide anew, and send the `version` that you have read.",
+            Self::AmountTooLarge => "`detail` says how much is left; what is under way counts as taken.",
+            Self::OrderExists => "Use the order that `detail` names, or another reference.",
+            Self::OrderNotPayable => {
+                "Read the order and its payments: it is cancelled, or paid and under way payments leave less than was asked for."
+            }
+            Self::OrderNotCancelable => "Cancel or refund its payments first; wait for those that are under way.",
             Self::SettingIsIdentity => {
                 "Make a new gateway account with the other value, and disable or delete this one."
             }
+            Self::NotQuarantined => "It was put back before, and is being tried again: look again in a moment.",
             Self::BodyTooLarge => "Send less; `detail` names the limit.",
             Self::UnsupportedMediaType => "Send the type that `detail` names.",
             Self::InvalidRequest => "Every entry of `errors` points at one value and says what is wrong with it.",
             Self::IdempotencyKeyReused => "Use a new key for a new request.",
+            Self::OrderMismatch => {
+                "A payment has the currency of its order, and the order that it was created with; `detail` says what differs."
+            }
             Self::ConnectorRefused => "Every entry of `errors` is one reason for which the component was not let in.",
             Self::InternalError => {
                 "Send the same request with the same key again: it goes on where it stopped. If it stays, tell us `request_id`."
@@ -261,6 +308,20 @@ impl From<Refusal> for Problem {
             }
             Refusal::NotFound => Self::new(Code::NotFound),
             Refusal::NotConfirmable { why } => Self::new(Code::PaymentNotConfirmable).with_detail(why),
+            Refusal::ReviewNotClosable { why } => Self::new(Code::ReviewNotClosable).with_detail(why),
+            Refusal::OrderExists { .. } => Self::new(Code::OrderExists).with_detail(refusal.to_string()),
+            Refusal::OrderNotPayable { why } => Self::new(Code::OrderNotPayable).with_detail(why),
+            Refusal::OrderMismatch { why } => Self::new(Code::OrderMismatch).with_detail(why),
+            Refusal::OrderNotCancelable { why } => Self::new(Code::OrderNotCancelable).with_detail(why),
+            Refusal::NotCapturable { why } => Self::new(Code::PaymentNotCapturable).with_detail(why),
+            Refusal::NotCancelable { why } => Self::new(Code::PaymentNotCancelable).with_detail(why),
+            Refusal::NotRefundable { why } => Self::new(Code::PaymentNotRefundable).with_detail(why),
+            Refusal::NotResolvable { why } => Self::new(Code::PaymentNotResolvable).with_detail(why),
+            Refusal::Stale => Self::new(Code::Stale),
+            Refusal::AmountTooLarge { left } => Self {
+                errors: vec![Fault::new("/amount", format!("must be at most {left}, which is what is left"))],
+                ..Self::new(Code::AmountTooLarge).with_detail(format!("{left} is left"))
+            },
             Refusal::OperationInProgress => Self::new(Code::OperationInProgress),
             Refusal::SettingIsIdentity { ref name } => Self {
                 errors: vec![Fault::new(
@@ -269,6 +330,8 @@ impl From<Refusal> for Problem {
                 )],
                 ..Self::new(Code::SettingIsIdentity).with_detail(refusal.to_string())
             },
+            Refusal::WebhookRefused { why } => Self::new(Code::WebhookRefused).with_detail(why),
+            Refusal::NotQuarantined => Self::new(Code::NotQuarantined),
             Refusal::Invalid(faults) => Self::invalid(faults),
             Refusal::ConnectorRefused(reasons) => Self { errors: reasons, ..Self::new(Code::ConnectorRefused) },
             Refusal::Unavailable { what, retry_after_s } => Self::unavailable(&what, retry_after_s),
@@ -302,17 +365,30 @@ mod tests {
         400 idempotency_key_missing
         400 idempotency_key_invalid
         401 unauthenticated
+        401 webhook_refused
         404 not_found
         405 method_not_allowed
         408 request_timeout
         409 idempotency_in_progress
         409 operation_in_progress
         409 payment_not_confirmable
+        409 review_not_closable
+        409 payment_not_capturable
+        409 payment_not_cancelable
+        409 payment_not_refundable
+        409 payment_not_resolvable
+        409 stale
+        409 order_exists
+        409 order_not_payable
+        409 order_not_cancelable
         409 setting_is_identity
+        409 not_quarantined
         413 body_too_large
         415 unsupported_media_type
         422 invalid_request
         422 idempotency_key_reused
+        422 amount_too_large
+        422 order_mismatch
         422 connector_refused
         500 internal_error
         503 unavailable

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::Error;
+use super::{Error, audit_log::Audit};
 use crate::domain::id::{ApiKeyId, MerchantId};
 
 /// A row of `api_keys`, without the hash.
@@ -23,7 +23,7 @@ pub async fn insert(
     merchant: MerchantId,
     key: &ApiKey,
     hash: &[u8],
-    audit_entry: Uuid,
+    audit: &Audit,
 ) -> Result<bool, Error> {
     let done = sqlx::query(
         "-- store::api_keys::insert
@@ -31,7 +31,7 @@ pub async fn insert(
             select merchant_id from merchants where merchant_id = $1),
          audit as (
             insert into audit_log (entry_id, actor, action, subject, merchant_id, detail, created_at)
-            select $6, 'operator', 'api_key.create', $7, $1, jsonb_build_object('hint', $4::text), $5 from owner)
+            select $6, $8, 'api_key.create', $7, $1, jsonb_build_object('hint', $4::text), $5 from owner)
          insert into api_keys (merchant_id, key_id, hash, hint, created_at)
          select merchant_id, $2, $3, $4, $5 from owner",
     )
@@ -40,8 +40,9 @@ pub async fn insert(
     .bind(hash)
     .bind(&key.hint)
     .bind(key.created_at)
-    .bind(audit_entry)
+    .bind(audit.entry_id)
     .bind(ApiKeyId::from_uuid(key.key_id).to_string())
+    .bind(&audit.actor)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -76,7 +77,7 @@ pub async fn revoke(
     merchant: MerchantId,
     key: ApiKeyId,
     now: DateTime<Utc>,
-    audit_entry: Uuid,
+    audit: &Audit,
 ) -> Result<bool, Error> {
     let revoked: i64 = sqlx::query_scalar(
         "-- store::api_keys::revoke
@@ -86,14 +87,15 @@ pub async fn revoke(
             returning merchant_id),
          audit as (
             insert into audit_log (entry_id, actor, action, subject, merchant_id, detail, created_at)
-            select $4, 'operator', 'api_key.revoke', $5, merchant_id, '{}', $3 from revoked)
+            select $4, $6, 'api_key.revoke', $5, merchant_id, '{}', $3 from revoked)
          select count(*) from revoked",
     )
     .bind(merchant.uuid())
     .bind(key.uuid())
     .bind(now)
-    .bind(audit_entry)
+    .bind(audit.entry_id)
     .bind(key.to_string())
+    .bind(&audit.actor)
     .fetch_one(conn)
     .await?;
     Ok(revoked == 1)

@@ -4,9 +4,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
-use uuid::Uuid;
 
-use super::Error;
+use super::{Error, audit_log::Audit};
 
 /// A version, without its bytes.
 #[derive(Clone, Debug, FromRow)]
@@ -83,23 +82,6 @@ pub async fn component(conn: &mut PgConnection, digest: &[u8]) -> Result<Option<
     Ok(bytes)
 }
 
-/// Who changes something, for the audit log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
-pub enum Actor {
-    #[strum(serialize = "operator")]
-    Operator,
-    /// A host that found a component in its folder at the start.
-    #[strum(serialize = "connectors folder")]
-    ConnectorsFolder,
-}
-
-/// What of a change's row in the audit log is not in the change itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Audit {
-    pub entry_id: Uuid,
-    pub actor: Actor,
-}
-
 /// How a version came to be active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum Activation {
@@ -121,7 +103,7 @@ pub struct NewVersion<'a> {
 
 /// Keeps a version as staged. Returns false where this very component is here already; that is no error, and no news for
 /// the audit log.
-pub async fn insert(conn: &mut PgConnection, new: &NewVersion<'_>, audit: Audit) -> Result<bool, Error> {
+pub async fn insert(conn: &mut PgConnection, new: &NewVersion<'_>, audit: &Audit) -> Result<bool, Error> {
     let done = sqlx::query(
         "-- store::connectors::insert
          with bytes as (
@@ -143,7 +125,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewVersion<'_>, audit: Audit)
     .bind(new.component)
     .bind(new.now)
     .bind(audit.entry_id)
-    .bind(<&str>::from(audit.actor))
+    .bind(&audit.actor)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -156,7 +138,7 @@ pub async fn activate(
     name: &str,
     digest: &[u8],
     activation: Activation,
-    audit: Audit,
+    audit: &Audit,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     sqlx::query(
@@ -177,7 +159,7 @@ pub async fn activate(
     .bind(digest)
     .bind(now)
     .bind(audit.entry_id)
-    .bind(<&str>::from(audit.actor))
+    .bind(&audit.actor)
     .bind(<&str>::from(activation))
     .execute(&mut *conn)
     .await?;

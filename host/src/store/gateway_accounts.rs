@@ -103,6 +103,7 @@ macro_rules! columns {
                 auto_refund_surplus, version, created_at, updated_at, deleted_at"
     };
 }
+pub(super) use columns;
 
 /// Inserts one account, unless the merchant has [`ACCOUNTS_MAX`] of them: returns whether it did. Two that are made at
 /// once may both pass at the limit, which is a bound and not a promise.
@@ -224,20 +225,16 @@ pub async fn by_id_any_merchant(
     Ok(row)
 }
 
-/// The accounts that a payment may take, in the order in which they are tried; at most [`ACCOUNTS_MAX`].
-pub async fn routable(conn: &mut PgConnection, merchant: MerchantId) -> Result<Vec<GatewayAccount>, Error> {
-    let rows = sqlx::query_as(concat!(
-        "-- store::gateway_accounts::routable
-         select ",
-        columns!(),
-        "
+/// Which of these accounts the merchant has; deleted ones are not among them.
+pub async fn present(conn: &mut PgConnection, merchant: MerchantId, accounts: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    let rows = sqlx::query_scalar(
+        "-- store::gateway_accounts::present
+         select gateway_account_id
            from gateway_accounts
-          where merchant_id = $1 and enabled and deleted_at is null
-          order by priority, created_at, gateway_account_id
-          limit $2",
-    ))
+          where merchant_id = $1 and gateway_account_id = any ($2) and deleted_at is null",
+    )
     .bind(merchant.uuid())
-    .bind(ACCOUNTS_MAX)
+    .bind(accounts)
     .fetch_all(conn)
     .await?;
     Ok(rows)

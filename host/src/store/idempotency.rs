@@ -11,6 +11,7 @@ use crate::domain::id::MerchantId;
 pub struct Found {
     pub fingerprint: Vec<u8>,
     pub payment_id: Option<Uuid>,
+    pub operation_id: Option<Uuid>,
     pub answer_status: Option<i16>,
     pub answer_body: Option<Vec<u8>>,
     /// A lease on its operation runs: a live host works on it.
@@ -28,7 +29,7 @@ pub async fn find(
 ) -> Result<Option<Found>, Error> {
     let row = sqlx::query_as(
         "-- store::idempotency::find
-         select k.fingerprint, k.payment_id, k.answer_status, k.answer_body,
+         select k.fingerprint, k.payment_id, k.operation_id, k.answer_status, k.answer_body,
                 k.answer_status is not null and k.expires_at < clock_timestamp() as expired,
                 exists (select 1 from work as w
                          where w.merchant_id = k.merchant_id and w.operation_id = k.operation_id and w.task = 'drive' and w.owner is not null

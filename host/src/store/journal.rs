@@ -144,15 +144,160 @@ pub async fn begin_sync(
     Ok(row.0 == 1)
 }
 
-/// Keeps a reply that came after its lease was lost. Evidence is never dropped and never overwrites: where the same
-/// lease has brought one already, that one stands. An operation that is still unresolved is asked about at once; for one
-/// that is resolved a review opens: a person compares.
-pub async fn late_reply(
+/// Writes down a question about an operation that is resolved, under a lease of its own (fence 1): one statement, one
+/// commit.
+pub async fn begin_question(
+    conn: &mut PgConnection,
+    merchant_id: Uuid,
+    question: &Question<'_>,
+    owner: Uuid,
+    lease_ms: i64,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let exchange = question.exchange.as_ref();
+    let row = sqlx::query(
+        "-- store::journal::begin_question
+        with lease as (
+            insert into work (merchant_id, operation_id, payment_id, kind, task, owner, due_at, created_at)
+            values ($1, $2, $3, 'sync', 'drive', $16, clock_timestamp() + $17 * interval '1 millisecond', clock_timestamp())
+            returning merchant_id),
+        operation as (
+            insert into operations (merchant_id, operation_id, payment_id, attempt_number, gateway_account_id, kind, status, amount,
+                                    currency, connector, digest, input, context, created_at)
+            select $1, $2, $3, $4, $5, 'sync', 'under_way', $6, $7, $8, $9, $10, $11, $12 from lease
+            returning 1),
+        exchange as (
+            insert into exchanges (merchant_id, operation_id, position, request, effect, resendable, created_at)
+            select $1, $2, 1, $13, $14, $15, $12 from lease where $13::jsonb is not null
+            returning 1)
+        select 1 / (case when (select count(*) from operation) = 1
+                          and (select count(*) from exchange) = ($13::jsonb is not null)::int then 1
+                         else 0 end)",
+    )
+    .bind(merchant_id)
+    .bind(question.operation_id)
+    .bind(question.payment_id)
+    .bind(question.attempt_number)
+    .bind(question.gateway_account_id)
+    .bind(question.amount)
+    .bind(question.currency)
+    .bind(question.connector)
+    .bind(question.digest)
+    .bind(&question.input)
+    .bind(&question.context)
+    .bind(now)
+    .bind(exchange.map(|exchange| &exchange.request))
+    .bind(exchange.map(|exchange| <&str>::from(exchange.effect)))
+    .bind(exchange.is_some_and(|exchange| exchange.resendable))
+    .bind(owner)
+    .bind(lease_ms);
+    row.fetch_one(conn).await?;
+    Ok(())
+}
+
+/// Ends such a question: its reply, what it said, its lease. Returns false, with nothing written, where the lease is
+/// another's.
+pub async fn end_question(
     conn: &mut PgConnection,
     leased: Leased,
-    reply: &Reply<'_>,
-    review_id: Uuid,
+    reply: Option<&Reply<'_>>,
+    outcome: Option<&Value>,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let row: (i64,) = sqlx::query_as(
+        "-- store::journal::end_question
+        with held as (
+            delete from work where merchant_id = $1 and operation_id = $2 and fence = $3
+            returning merchant_id),
+        reply as (
+            insert into exchange_replies (merchant_id, operation_id, position, fence, kind, status, headers, body, detail, received_at)
+            select $1, $2, $4, $3, $5, $6, $7, $8, $9, $10 from held where $5::text is not null
+            returning 1),
+        operation as (
+            update operations as o set status = 'done', outcome = $11, finished_at = $12 from held
+             where o.merchant_id = $1 and o.operation_id = $2 and o.outcome is null
+            returning 1)
+        select (select count(*) from held)
+               / (case when (select count(*) from held) = 0 then 1
+                       when (select count(*) from operation) = 1
+                        and (select count(*) from reply) = ($5::text is not null)::int then 1
+                       else 0 end)",
+    )
+    .bind(leased.merchant_id)
+    .bind(leased.operation_id)
+    .bind(leased.fence)
+    .bind(reply.map(|reply| reply.position))
+    .bind(reply.map(|reply| reply.kind))
+    .bind(reply.and_then(|reply| reply.status))
+    .bind(reply.and_then(|reply| reply.headers.as_ref()))
+    .bind(reply.and_then(|reply| reply.body))
+    .bind(reply.and_then(|reply| reply.detail))
+    .bind(reply.map(|reply| reply.received_at))
+    .bind(outcome)
+    .bind(now)
+    .fetch_one(conn)
+    .await?;
+    Ok(row.0 == 1)
+}
+
+/// When an operation is looked at again of which nothing was learned.
+pub struct Aside {
+    /// From now, by the database's clock.
+    pub in_ms: i64,
+    pub checks: i16,
+    /// It was sent again: from here on "never received" counts anew.
+    pub sent_again: bool,
+}
+
+/// Keeps what came of a try that told nothing, ends the question if it was one, and gives the lease up until its time has
+/// come. Touches nothing where the lease is another's.
+pub async fn set_aside(
+    conn: &mut PgConnection,
+    leased: Leased,
+    reply: Option<&Reply<'_>>,
+    aside: &Aside,
+    now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    sqlx::query(
+        "-- store::journal::set_aside
+        with held as (
+            update work
+               set due_at = clock_timestamp() + $4 * interval '1 millisecond', owner = null, checks = $15,
+                   never_received = case when $5 then 0 else never_received end,
+                   unknown_since = case when $5 then clock_timestamp() else unknown_since end
+             where merchant_id = $1 and operation_id = $2 and fence = $3
+            returning merchant_id),
+        reply as (
+            insert into exchange_replies (merchant_id, operation_id, position, fence, kind, status, headers, body, detail, received_at)
+            select $1, $6, $7, $3, $8, $9, $10, $11, $12, $13 from held where $8::text is not null
+            on conflict do nothing)
+        update operations as o set status = 'done', finished_at = $14 from held
+         where o.merchant_id = $1 and o.operation_id = $6 and $6 <> $2 and o.outcome is null",
+    )
+    .bind(leased.merchant_id)
+    .bind(leased.operation_id)
+    .bind(leased.fence)
+    .bind(aside.in_ms)
+    .bind(aside.sent_again)
+    .bind(reply.map(|reply| reply.operation_id))
+    .bind(reply.map(|reply| reply.position))
+    .bind(reply.map(|reply| reply.kind))
+    .bind(reply.and_then(|reply| reply.status))
+    .bind(reply.and_then(|reply| reply.headers.as_ref()))
+    .bind(reply.and_then(|reply| reply.body))
+    .bind(reply.and_then(|reply| reply.detail))
+    .bind(reply.map(|reply| reply.received_at))
+    .bind(now)
+    .bind(aside.checks)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Keeps a reply that came after its lease was lost. Evidence is never dropped and never overwrites: where the same
+/// lease has brought one already, that one stands. An operation that is still unresolved is asked about at once. Touches
+/// one row, or none where that reply is kept already.
+pub async fn late_reply(conn: &mut PgConnection, leased: Leased, reply: &Reply<'_>) -> Result<(), Error> {
     sqlx::query(
         "-- store::journal::late_reply
         with kept as (
@@ -160,15 +305,10 @@ pub async fn late_reply(
                 (merchant_id, operation_id, position, fence, kind, status, headers, body, detail, late, received_at)
             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, true, $10)
             on conflict do nothing
-            returning merchant_id),
-        asked_soon as (
-            update work set due_at = least(due_at, clock_timestamp()) from kept
-             where work.merchant_id = $1 and work.operation_id = $11 and work.task in ('resolve', 'poll'))
-        insert into reviews (merchant_id, review_id, payment_id, operation_id, reason, detail, opened_at)
-        select $1, $12, o.payment_id, $11, 'late_reply', '{}', $10
-          from kept join operations as o on o.merchant_id = $1 and o.operation_id = $11
-         where $5 = 'reply'
-           and not exists (select 1 from work as w where w.merchant_id = $1 and w.operation_id = $11)",
+            returning merchant_id)
+        update work set due_at = least(due_at, clock_timestamp()) from kept
+         where work.merchant_id = $1 and work.operation_id = $11 and work.task in ('resolve', 'poll')
+           and (work.owner is null or work.due_at <= clock_timestamp())",
     )
     .bind(leased.merchant_id)
     .bind(reply.operation_id)
@@ -181,7 +321,6 @@ pub async fn late_reply(
     .bind(reply.detail)
     .bind(reply.received_at)
     .bind(leased.operation_id)
-    .bind(review_id)
     .execute(conn)
     .await?;
     Ok(())

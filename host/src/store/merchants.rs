@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::Error;
+use super::{Error, audit_log::Audit};
 use crate::domain::id::MerchantId;
 
 /// A row of `merchants`.
@@ -16,19 +16,20 @@ pub struct Merchant {
 }
 
 /// Inserts one merchant, and what the audit log says of it.
-pub async fn insert(conn: &mut PgConnection, merchant: &Merchant, audit_entry: Uuid) -> Result<(), Error> {
+pub async fn insert(conn: &mut PgConnection, merchant: &Merchant, audit: &Audit) -> Result<(), Error> {
     let done = sqlx::query(
         "-- store::merchants::insert
          with audit as (
             insert into audit_log (entry_id, actor, action, subject, merchant_id, detail, created_at)
-            values ($4, 'operator', 'merchant.create', $5, $1, jsonb_build_object('name', $2::text), $3))
+            values ($4, $6, 'merchant.create', $5, $1, jsonb_build_object('name', $2::text), $3))
          insert into merchants (merchant_id, name, created_at) values ($1, $2, $3)",
     )
     .bind(merchant.merchant_id)
     .bind(&merchant.name)
     .bind(merchant.created_at)
-    .bind(audit_entry)
+    .bind(audit.entry_id)
     .bind(MerchantId::from_uuid(merchant.merchant_id).to_string())
+    .bind(&audit.actor)
     .execute(conn)
     .await?;
     debug_assert_eq!(done.rows_affected(), 1, "an insert of one row inserts it or fails");

@@ -7,21 +7,28 @@
 pub mod answers;
 pub mod api_keys;
 pub mod attempts;
+pub mod audit_log;
 pub mod begin;
 pub mod connectors;
 pub mod day_keys;
 pub mod finish;
 pub mod gateway_accounts;
 pub mod idempotency;
+pub mod inbox;
 pub mod journal;
 pub mod merchants;
 pub mod operations;
+pub mod orders;
 pub mod outbox;
 pub mod payment_events;
 pub mod payments;
 pub mod pool;
+pub mod quarantine;
 pub mod reviews;
+pub mod routing_rules;
+pub mod story;
 pub mod tokens;
+pub mod unresolved;
 pub mod work;
 
 use std::str::FromStr;

@@ -29,7 +29,15 @@ pub struct Operation {
     pub key_scope: Option<String>,
     pub key: Option<String>,
     pub answer_status: Option<i16>,
+    pub purpose: Option<String>,
+    pub outcome: Option<Value>,
+    pub correction: Option<Value>,
+    /// Last event of a refund.
+    pub event_sequence: i32,
     pub created_at: DateTime<Utc>,
+    pub finished_at: Option<DateTime<Utc>>,
+    /// The attempt's status.
+    pub attempt_status: String,
     /// The attempt's `references` so far.
     pub gateway_references: Value,
     pub attempt_reference: Option<String>,
@@ -41,7 +49,8 @@ pub async fn get(conn: &mut PgConnection, merchant_id: Uuid, operation_id: Uuid)
         "-- store::operations::get
          select o.merchant_id, o.operation_id, o.payment_id, o.attempt_number, o.gateway_account_id, o.kind, o.status, o.amount,
                 o.currency, o.connector, o.digest, o.input, o.context, o.token_id, o.has_code, o.key_scope, o.key,
-                o.answer_status, o.created_at, a.gateway_references, a.gateway_reference as attempt_reference
+                o.answer_status, o.purpose, o.outcome, o.correction, o.event_sequence, o.created_at, o.finished_at,
+                a.status as attempt_status, a.gateway_references, a.gateway_reference as attempt_reference
            from operations as o
            join attempts as a
              on a.merchant_id = o.merchant_id and a.payment_id = o.payment_id and a.number = o.attempt_number
@@ -54,27 +63,60 @@ pub async fn get(conn: &mut PgConnection, merchant_id: Uuid, operation_id: Uuid)
     Ok(row)
 }
 
-/// An operation that an operator looks at.
-#[derive(Clone, Debug, FromRow)]
-pub struct Unresolved {
-    pub merchant_id: Uuid,
-    pub operation_id: Uuid,
-    pub payment_id: Uuid,
-    pub task: String,
-    pub checks: i16,
-    pub due_at: DateTime<Utc>,
-    pub created_at: DateTime<Utc>,
+/// The operation with which an attempt began: its authorize. Found by the payment's audit trail, because operations are
+/// keyed by their own id alone.
+pub async fn first_of_attempt(
+    conn: &mut PgConnection,
+    merchant_id: Uuid,
+    payment_id: Uuid,
+    attempt_number: i32,
+) -> Result<Option<Uuid>, Error> {
+    let id = sqlx::query_scalar(
+        "-- store::operations::first_of_attempt
+         select operation_id from payment_events
+          where merchant_id = $1 and payment_id = $2 and attempt_number = $3 and operation_id is not null
+          order by sequence limit 1",
+    )
+    .bind(merchant_id)
+    .bind(payment_id)
+    .bind(attempt_number)
+    .fetch_optional(conn)
+    .await?;
+    Ok(id)
 }
 
-/// Operations whose outcome is unknown, oldest first.
-pub async fn unknown(conn: &mut PgConnection, limit: i64) -> Result<Vec<Unresolved>, Error> {
+/// The operations of one kind of a payment that have ended, oldest first: what later ones refer to.
+pub async fn ended(
+    conn: &mut PgConnection,
+    merchant_id: Uuid,
+    payment_id: Uuid,
+    attempt_number: i32,
+) -> Result<Vec<Ended>, Error> {
+    // Found by the payment's audit trail: operations are keyed by their own id alone.
     let rows = sqlx::query_as(
-        "-- store::operations::unknown
-         select merchant_id, operation_id, payment_id, task, checks, due_at, created_at
-           from work where task = 'resolve' order by created_at limit $1",
+        "-- store::operations::ended
+         select o.operation_id, o.kind, o.amount, o.outcome
+           from operations as o
+          where o.merchant_id = $1
+            and o.operation_id = any (array(
+                select distinct e.operation_id from payment_events as e
+                 where e.merchant_id = $1 and e.payment_id = $2 and e.operation_id is not null))
+            and o.attempt_number = $3 and o.outcome is not null
+          order by o.operation_id",
     )
-    .bind(limit)
+    .bind(merchant_id)
+    .bind(payment_id)
+    .bind(attempt_number)
     .fetch_all(conn)
     .await?;
     Ok(rows)
+}
+
+/// An operation that has ended.
+#[derive(Clone, Debug, FromRow)]
+pub struct Ended {
+    pub operation_id: Uuid,
+    pub kind: String,
+    pub amount: i64,
+    pub outcome: Option<Value>,
 }

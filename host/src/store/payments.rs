@@ -29,6 +29,8 @@ pub struct Payment {
     pub amount_surplus: i64,
     pub open_attempt: Option<i32>,
     pub won_attempt: Option<i32>,
+    pub open_operation: Option<Uuid>,
+    pub amount_reserved: i64,
     pub attempt_count: i32,
     pub version: i32,
     pub audit_sequence: i32,
@@ -79,6 +81,8 @@ impl FromRow<'_, PgRow> for Payment {
             amount_surplus: row.try_get("amount_surplus")?,
             open_attempt: row.try_get("open_attempt")?,
             won_attempt: row.try_get("won_attempt")?,
+            open_operation: row.try_get("open_operation")?,
+            amount_reserved: row.try_get("amount_reserved")?,
             attempt_count: row.try_get("attempt_count")?,
             version: row.try_get("version")?,
             audit_sequence: row.try_get("audit_sequence")?,
@@ -104,7 +108,7 @@ macro_rules! columns {
     () => {
         "merchant_id, payment_id, order_id, status, amount, currency, capture_method, amount_authorized,
                 amount_capturing, amount_captured, amount_refunding, amount_refunded, amount_surplus, open_attempt,
-                won_attempt, attempt_count, version, audit_sequence, event_sequence, gateway_account_id, token_id,
+                won_attempt, open_operation, amount_reserved, attempt_count, version, audit_sequence, event_sequence, gateway_account_id, token_id,
                 gateway_reference, payment_method, next_action, last_error, description, return_url, metadata, customer,
                 created_at, updated_at"
     };
@@ -151,35 +155,49 @@ fn first_id_of(time: DateTime<Utc>) -> Uuid {
     Uuid::from_u128(u128::from(milliseconds) << 80)
 }
 
+macro_rules! list {
+    ($of_order:literal) => {
+        concat!(
+            "-- store::payments::list
+         select ",
+            columns!(),
+            "
+           from payments
+          where merchant_id = $1
+            and ($2::text is null or status = $2)
+            and ",
+            $of_order,
+            "
+            and ($4::timestamptz is null or created_at > $4)
+            and payment_id < coalesce($5, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+            and payment_id >= coalesce($7, '00000000-0000-0000-0000-000000000000'::uuid)
+          order by payment_id desc
+          limit $6"
+        )
+    };
+}
+
+const LIST: &str = list!("$3::uuid is null");
+const LIST_OF_ORDER: &str = list!("order_id = $3");
+
 /// The merchant's payments, newest first. It walks the primary key between cursor and `created_after` (ids are ordered by
 /// time); `status` is in no index, so a rare status is found by reading past the others. The bounds are never null: under
 /// a generic plan `$5 is null or payment_id < $5` would be a filter, and every page would read all pages before it.
 pub async fn list(conn: &mut PgConnection, merchant: MerchantId, filter: &Filter) -> Result<Vec<Payment>, Error> {
     let oldest = filter.created_after.and_then(|time| time.checked_sub_signed(ID_BEFORE_CREATED_MAX)).map(first_id_of);
-    let rows = sqlx::query_as(concat!(
-        "-- store::payments::list
-         select ",
-        columns!(),
-        "
-           from payments
-          where merchant_id = $1
-            and ($2::text is null or status = $2)
-            and ($3::uuid is null or order_id = $3)
-            and ($4::timestamptz is null or created_at > $4)
-            and payment_id < coalesce($5, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-            and payment_id >= coalesce($7, '00000000-0000-0000-0000-000000000000'::uuid)
-          order by payment_id desc
-          limit $6",
-    ))
-    .bind(merchant.uuid())
-    .bind(filter.status.map(<&str>::from))
-    .bind(filter.order.map(OrderId::uuid))
-    .bind(filter.created_after)
-    .bind(filter.before)
-    .bind(filter.limit)
-    .bind(oldest)
-    .fetch_all(conn)
-    .await?;
+    // Two statements, so that the payments of an order are found by their own index: under a generic plan a condition that
+    // may be absent is a filter.
+    let statement = if filter.order.is_some() { LIST_OF_ORDER } else { LIST };
+    let rows = sqlx::query_as(statement)
+        .bind(merchant.uuid())
+        .bind(filter.status.map(<&str>::from))
+        .bind(filter.order.map(OrderId::uuid))
+        .bind(filter.created_after)
+        .bind(filter.before)
+        .bind(filter.limit)
+        .bind(oldest)
+        .fetch_all(conn)
+        .await?;
     Ok(rows)
 }
 

@@ -14,6 +14,8 @@ pub const HOLDER_MAX_CHARACTERS: usize = 100;
 /// Digits with a separator after each: longer texts are not looked at.
 const NUMBER_TEXT_MAX_BYTES: usize = NUMBER_DIGITS_MAX * 2;
 const BIN_DIGITS: usize = 6;
+/// The longest beginning of a number that names its issuer (ISO/IEC 7812 since 2017).
+const ISSUER_DIGITS: usize = 8;
 const LAST_DIGITS: usize = 4;
 
 const LAYOUT: u8 = 1;
@@ -103,6 +105,12 @@ impl Card {
     pub fn bin(&self) -> &str {
         let (bin, _) = self.number.split_at(BIN_DIGITS);
         bin
+    }
+
+    /// The first eight digits: what routing compares with its rules. Neither shown nor kept, see [`Card::bin`].
+    #[must_use]
+    pub fn issuer_digits(&self) -> &str {
+        self.number.get(..ISSUER_DIGITS).unwrap_or_default()
     }
 
     #[must_use]

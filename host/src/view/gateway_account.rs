@@ -23,9 +23,10 @@ pub struct GatewayAccountView<'a> {
     settings: &'a BTreeMap<String, String>,
     /// Which secrets are set; their values are never shown.
     secrets: BTreeMap<&'a str, SecretView>,
-    /// 0 to 1000, lower is tried first; ties by creation time.
+    /// 0 to 1000, lower is tried first; ties by weight.
     priority: i32,
-    /// 0 to 1000
+    /// 0 to 1000: of accounts with the same priority each is tried first as often as its weight says. Where all of them have
+    /// the default of 1, the one that was made first is tried first.
     weight: i32,
     enabled: bool,
     /// Narrows what the connector declares; null: all of it.

@@ -4,8 +4,14 @@
 //! makes them true: whoever writes them must be able to render them. `http` uses the same shapes for its documentation.
 
 pub mod event;
+pub mod exchange;
 pub mod gateway_account;
+pub mod order;
 pub mod payment;
+pub mod refund;
+pub mod review;
+pub mod routing_preview;
+pub mod routing_rule;
 pub mod token;
 
 use chrono::{DateTime, SecondsFormat, Utc};

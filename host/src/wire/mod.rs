@@ -42,6 +42,7 @@ pub use check::{Checked, Schemes};
 pub use permit::{Allowed, Origin, Permit, PermitError, Scheme};
 pub use placement::JsonFault;
 pub use refused::Refused;
+pub use scrub::Scrubber;
 pub use sent::{NotSentReason, Sent, UnknownReason};
 
 use crate::connector::types::Request;
@@ -123,6 +124,7 @@ pub struct Wire {
 }
 
 /// One request to be sent.
+#[derive(Clone, Copy)]
 pub struct Outgoing<'a> {
     pub request: &'a Request,
     pub permit: &'a Permit,

@@ -68,6 +68,8 @@ enum Grammar {
 }
 
 impl Scrubber {
+    /// For the values of one operation, or of one gateway account.
+    #[must_use]
     pub fn new(holes: &Holes) -> Self {
         let mut scrubber = Self { anywhere: Vec::new(), whole: Vec::new(), begins: [false; 256] };
         let (mut month, mut year) = (None, None);
@@ -99,6 +101,7 @@ impl Scrubber {
     }
 
     /// The reply as everybody else may see it. Cookies are dropped: nobody here keeps them.
+    #[must_use]
     pub fn response(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Response {
         let grammar = grammar_of(headers, body);
         Response { status, headers: self.headers(headers), body: self.body(body, grammar) }

@@ -12,8 +12,10 @@ pub(super) const PAUSE: Duration = Duration::from_mins(1);
 const DELETE_MAX: i64 = 5_000;
 /// Days for which a key of the day is kept: a code lives for at most one day after the one it was entered on.
 const DAY_KEYS_KEPT_DAYS: i32 = 2;
+/// Days for which gateways' webhooks are kept, and a repeat of one is known as that. What waits is kept longer.
+const WEBHOOKS_KEPT_DAYS: i32 = 90;
 
-/// Five statements.
+/// Nine statements.
 pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
     let today = app.clock.now().date_naive();
     let mut conn = app.pool.acquire().await?;
@@ -25,11 +27,18 @@ pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
         tracing::info!(destroyed, "keys of past days were destroyed, and every card code under them");
     }
     let deleted = store::idempotency::delete_expired(&mut conn, DELETE_MAX).await?;
+    let (events, deliveries) = store::inbox::delete_old(&mut conn, WEBHOOKS_KEPT_DAYS, DELETE_MAX).await?;
     let (under_way, unknown) = store::work::count(&mut conn).await?;
+    let (waiting, quarantined) = store::inbox::count(&mut conn).await?;
+    let reviews_open = store::reviews::count_open(&mut conn).await?;
     drop(conn);
     gauge("interlock_operations_under_way", under_way);
     gauge("interlock_operations_unknown", unknown);
-    Ok(if i64::try_from(deleted) == Ok(DELETE_MAX) { More::Yes } else { More::No })
+    gauge("interlock_reviews_open", reviews_open);
+    gauge("interlock_webhooks_waiting", waiting);
+    gauge("interlock_webhooks_in_quarantine", quarantined);
+    let is_full = |deleted: u64| i64::try_from(deleted) == Ok(DELETE_MAX);
+    Ok(if [deleted, events, deliveries].into_iter().any(is_full) { More::Yes } else { More::No })
 }
 
 fn gauge(name: &'static str, count: i64) {

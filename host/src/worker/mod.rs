@@ -1,6 +1,7 @@
 //! What is repeated: one file, one loop. Workers take no input: they read a table and do what it says, so that any number
 //! of hosts run them at once and each of them may die at any moment.
 
+mod apply_webhooks;
 mod follow;
 mod housekeep;
 mod recover;
@@ -16,6 +17,7 @@ use crate::app::App;
 pub fn start(app: &Arc<App>) {
     repeat(app, "follow", follow::PAUSE, follow::once);
     repeat(app, "recover", recover::PAUSE, recover::once);
+    repeat(app, "apply_webhooks", apply_webhooks::PAUSE, apply_webhooks::once);
     repeat(app, "housekeep", housekeep::PAUSE, housekeep::once);
 }
 

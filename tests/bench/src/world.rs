@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use http::Method;
 use interlock::{
     client::{Body, Client},
+    clock::Clock,
     config::Hidden,
 };
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ const OPERATOR_TOKEN: &str = "operator-token-of-the-bench-c0ffee";
 const MASTER_KEY: &str = "YmVuY2hlcyBzaGFyZSB0aGlzIG1hc3RlciBrZXkuLi4=";
 /// What the simulator is signed in to with.
 const GATEWAY_API_KEY: &str = "gwsk_5f2d7c91e4b84a0f9d3e6b7a1c2d8e90";
-/// What its webhooks would be signed with; none are sent.
+/// What its webhooks are signed with.
 const GATEWAY_WEBHOOK_SECRET: &str = "whsec_8b1f0e7d6c5b4a392817f6e5d4c3b2a1";
 
 /// Where things are on this machine.
@@ -79,6 +80,8 @@ pub struct World {
     /// Another build of the host.
     pub against: Option<PathBuf>,
     api_key: String,
+    /// `gwa_…` of the merchant's account at the simulator.
+    account: String,
     /// Keys never repeat within a run.
     next_prefix: u32,
 }
@@ -111,15 +114,15 @@ impl World {
         let simulator = Simulator::start(&places)?;
         let environment = environment(&places, &postgres, &settings);
         let host = Running::start(&places.host(), &["serve"], &environment, &places.home.join("host.log"))?;
-        let mut world =
-            Self { host, simulator, postgres, places, settings, against, api_key: String::new(), next_prefix: 0 };
+        let (api_key, account) = (String::new(), String::new());
+        let mut world = Self { host, simulator, postgres, places, settings, against, api_key, account, next_prefix: 0 };
         let operator = Client::new(&world.host.url("operator")?, Hidden::new(OPERATOR_TOKEN.to_owned()), None)?;
         let made = world.call(&operator, "/admin/merchants", None, json!({ "name": "Bench" }))?;
         let path = format!("/admin/merchants/{}/api_keys", text(&made, "id")?);
         let made = world.call(&operator, &path, None, json!({}))?;
         world.api_key = text(&made, "key")?;
         let url = world.simulator.url.clone();
-        world.open_account(&url)?;
+        world.account = world.open_account(&url)?;
         Ok(world)
     }
 
@@ -185,6 +188,18 @@ impl World {
         }
         let address = address(&self.host.url("public")?)?;
         Ok(Target::new(address, "/v1/payments", &self.api_key, &body.to_string(), "\"status\":\"succeeded\""))
+    }
+
+    /// What the gateway tells of the charge that this operation made, in an event of its own each time.
+    pub fn webhook(&self, operation: &str, charge: &str) -> anyhow::Result<Target> {
+        let body = json!({
+            "id": crate::load::KEY, "type": "charge.updated", "created": Clock::real().now().timestamp(),
+            "data": { "id": charge, "reference": operation, "amount": 1250, "captured": 1250, "refunded": 0,
+                      "currency": "EUR", "status": "captured", "decline": null, "action": null }
+        });
+        let address = address(&self.host.url("public")?)?;
+        let path = format!("/webhooks/{}", self.account);
+        Ok(Target::webhook(address, &path, GATEWAY_WEBHOOK_SECRET, &body.to_string()))
     }
 
     /// The request that a payment leads to, sent by us: what the gateway itself takes.

@@ -30,6 +30,7 @@ pub fn descriptor() -> Descriptor {
         location,
         name: name.to_owned(),
     };
+    let writes = [Resolution::Resend(KEY_WINDOW_S), Resolution::FindByOperationId(LOOKUP_SETTLES_S)];
     let rules =
         |kind, resolutions: Vec<Resolution>| OperationRules { kind, resolutions, settles_within_seconds: KEY_WINDOW_S };
     Descriptor {
@@ -42,6 +43,7 @@ pub fn descriptor() -> Descriptor {
         settings: vec![
             setting("base_url", SettingKind::Url, true, None),
             setting("api_key", SettingKind::Secret, true, None),
+            setting("webhook_secret", SettingKind::Secret, false, None),
             setting("behaviour", SettingKind::Text, false, Some("well")),
         ],
         placements: vec![
@@ -52,12 +54,13 @@ pub fn descriptor() -> Descriptor {
             placement("card-expiry-year", Method::Post, Location::JsonString, "/method/expiry_year"),
         ],
         operations: vec![
-            rules(
-                OperationKind::Authorize,
-                vec![Resolution::Resend(KEY_WINDOW_S), Resolution::FindByOperationId(LOOKUP_SETTLES_S)],
-            ),
+            rules(OperationKind::Authorize, writes.to_vec()),
+            rules(OperationKind::Complete, vec![Resolution::GetByReference]),
+            rules(OperationKind::Capture, writes.to_vec()),
+            rules(OperationKind::Cancel, writes.to_vec()),
+            rules(OperationKind::Refund, writes.to_vec()),
             rules(OperationKind::Sync, Vec::new()),
         ],
-        features: Features { partial_capture: false, multiple_capture: false, partial_refund: false, cancel: false },
+        features: Features { partial_capture: false, multiple_capture: false, partial_refund: false, cancel: true },
     }
 }

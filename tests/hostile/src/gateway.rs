@@ -1,10 +1,11 @@
 //! The few calls of the mock gateway's protocol that it takes to charge a card, and what their answers mean.
 
-use interlock_connector::Host;
 use interlock_connector::request::{idempotency_key, json_object, secret, with_query};
 use interlock_connector::types::{
-    Approval, Authorize, CaptureMethod, Context, Failure, Money, Operation, Outcome, Request, Response, Segment,
+    Action, ActionNeeded, Approval, Authorize, CaptureMethod, Context, CustomerAction, Failure, Method, Money,
+    Operation, Outcome, Redirect, Request, Response, Segment, Sync, SyncTarget,
 };
+use interlock_connector::{Host, references};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -14,7 +15,24 @@ struct Charge {
     amount: u64,
     currency: String,
     status: String,
+    action: Option<Link>,
 }
+
+#[derive(Deserialize)]
+struct Link {
+    url: String,
+}
+
+#[derive(Deserialize)]
+struct Refund {
+    id: String,
+    reference: String,
+    amount: u64,
+    status: String,
+}
+
+/// The name under which the charge's id is kept between operations.
+const CHARGE: &str = "charge";
 
 /// `POST /charges`
 pub fn charge(
@@ -43,11 +61,55 @@ pub fn charge(
     outcome(&host.exchange(&request), &operation.id)
 }
 
-/// `GET /charges?reference=…`
-pub fn look_up(ctx: &Context, reference: &str, host: &mut dyn Host) -> Result<Outcome, Failure> {
-    let url = with_query(&ctx.url("base_url", "/charges")?, [("reference", reference)]);
+/// What is done with a charge that is there: `GET /charges/{id}`, and `POST` to what is below it.
+pub fn act(ctx: &Context, operation: &Operation, action: &Action, host: &mut dyn Host) -> Result<Outcome, Failure> {
+    let charge = operation.required_reference(CHARGE)?;
+    let (below, amount) = match action {
+        Action::Capture(capture) => ("/capture", Some(capture.amount.minor_units)),
+        Action::Cancel(_) => ("/cancel", None),
+        Action::Refund(refund) => ("/refunds", Some(refund.amount.minor_units)),
+        _ => {
+            let url = ctx.url("base_url", &["/charges/", charge].concat())?;
+            let reply = host.exchange(&Request::get(url).header("authorization", bearer()));
+            let shown: Charge = reply.json()?;
+            return outcome(&reply, &shown.reference);
+        }
+    };
+    let body = json_object(|body| {
+        body.string("reference", &operation.id);
+        if let Some(amount) = amount {
+            body.integer("amount", amount);
+        }
+    });
+    let request = Request::post(ctx.url("base_url", &["/charges/", charge, below].concat())?)
+        .header("authorization", bearer())
+        .header("idempotency-key", idempotency_key(operation, 1))
+        .json(body)
+        .resendable(true);
+    let reply = host.exchange(&request);
+    match action {
+        Action::Refund(refund) => refunded(&reply, &operation.id, &refund.amount.currency),
+        _ => outcome(&reply, &operation.id),
+    }
+}
+
+/// `GET /charges?reference=…`, `GET /refunds?reference=…`
+pub fn look_up(ctx: &Context, operation: &Operation, sync: &Sync, host: &mut dyn Host) -> Result<Outcome, Failure> {
+    let reference = sync.target_id.as_str();
+    let place = match &sync.target {
+        SyncTarget::Complete(complete) => {
+            return act(ctx, operation, &Action::Complete(complete.clone()), host);
+        }
+        SyncTarget::Refund(_) => "/refunds",
+        _ => "/charges",
+    };
+    let url = with_query(&ctx.url("base_url", place)?, [("reference", reference)]);
     let reply = host.exchange(&Request::get(url).header("authorization", bearer()));
-    if reply.status == 404 { Ok(Outcome::NeverReceived) } else { outcome(&reply, reference) }
+    match &sync.target {
+        _ if reply.status == 404 => Ok(Outcome::NeverReceived),
+        SyncTarget::Refund(refund) => refunded(&reply, reference, &refund.amount.currency),
+        _ => outcome(&reply, reference),
+    }
 }
 
 /// `GET /__health`: reads nothing and changes nothing.
@@ -63,12 +125,35 @@ fn outcome(reply: &Response, reference: &str) -> Result<Outcome, Failure> {
     if charge.reference != reference {
         return Err(Failure::new("the gateway speaks of something else"));
     }
-    let approval = Approval::of(charge.id, Money::new(charge.amount, charge.currency));
-    match charge.status.as_str() {
-        "captured" => Ok(Outcome::Captured(approval)),
-        "authorized" => Ok(Outcome::Authorized(approval)),
+    let known = references([(CHARGE, charge.id.as_str())]);
+    let action = charge.action.map(|action| action.url);
+    let approval = Approval {
+        references: known.clone(),
+        ..Approval::of(charge.id.as_str(), Money::new(charge.amount, charge.currency))
+    };
+    match (charge.status.as_str(), action) {
+        ("captured", _) => Ok(Outcome::Captured(approval)),
+        ("authorized", _) => Ok(Outcome::Authorized(approval)),
+        ("cancelled", _) => Ok(Outcome::Cancelled(approval)),
+        ("requires_action", Some(url)) => Ok(Outcome::ActionRequired(ActionNeeded {
+            gateway_reference: Some(charge.id),
+            references: known,
+            actions: vec![CustomerAction::Redirect(Redirect { url, method: Method::Get, fields: Vec::new() })],
+            expires_at: None,
+        })),
         _ => Err(Failure::new("the charge has a status that these tests do not use")),
     }
+}
+
+fn refunded(reply: &Response, reference: &str, currency: &str) -> Result<Outcome, Failure> {
+    if !reply.is_success() {
+        return Err(Failure::new("the gateway says nothing of use"));
+    }
+    let refund: Refund = reply.json()?;
+    if refund.reference != reference || refund.status != "succeeded" {
+        return Err(Failure::new("the gateway speaks of something else"));
+    }
+    Ok(Outcome::Refunded(Approval::of(refund.id, Money::new(refund.amount, currency))))
 }
 
 fn bearer() -> [Segment; 2] {

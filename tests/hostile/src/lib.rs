@@ -1,15 +1,14 @@
 //! A connector that keeps the contract until an operation begins, and then does what its account's setting `behaviour`
 //! says: see [`behaviour::Behaviour`]. One component, so that tests need to compile one.
 //!
-//! It speaks enough of the mock gateway's protocol to charge a card and to be asked about it.
+//! It speaks enough of the mock gateway's protocol to charge a card, to go on from there, and to be asked about it.
 
 mod behaviour;
 mod descriptor;
 mod gateway;
+mod webhook;
 
-use interlock_connector::types::{
-    Action, Context, Delivery, Descriptor, Event, Failure, Inbound, Operation, Outcome, Response,
-};
+use interlock_connector::types::{Action, Context, Delivery, Descriptor, Failure, Inbound, Operation, Outcome};
 use interlock_connector::{Connector, Host, export_connector};
 
 use behaviour::{Behaviour, When};
@@ -40,17 +39,26 @@ impl Connector for Hostile {
                 {
                     return end;
                 }
-                gateway::look_up(ctx, &sync.target_id, host)
+                gateway::look_up(ctx, operation, sync, host)
             }
-            Action::Complete(_) | Action::Capture(_) | Action::Cancel(_) | Action::Refund(_) => {
-                Err(Failure::new("this connector only charges"))
+            action => {
+                if when == When::First
+                    && let Some(end) = trick.play(ctx, host)
+                {
+                    return end;
+                }
+                gateway::act(ctx, operation, action, host)
             }
         }
     }
 
-    fn receive(_: &Context, _: &Inbound, _: &mut dyn Host) -> Result<Delivery, Failure> {
-        let acknowledgement = Response { status: 200, headers: Vec::new(), body: Vec::new() };
-        Ok(Delivery { events: Vec::<Event>::new(), acknowledgement })
+    fn receive(ctx: &Context, inbound: &Inbound, host: &mut dyn Host) -> Result<Delivery, Failure> {
+        let Behaviour { trick, when } = Behaviour::of(ctx)?;
+        if when == When::First {
+            // What it says of an outcome does not matter here: these tricks end otherwise.
+            let _ = trick.play(ctx, host);
+        }
+        webhook::receive(ctx, inbound, host)
     }
 }
 

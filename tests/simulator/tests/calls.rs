@@ -201,7 +201,7 @@ async fn captures_cancels_and_refunds_stay_within_their_bounds() {
 
     let refund = world.post(&path("refunds"), "r1", json!({"reference": "r1", "amount": 400})).await;
     let refund_id = refund.json()["id"].as_str().unwrap().to_owned();
-    let expected = json!({"id": refund_id, "charge": id, "reference": "r1", "amount": 400, "status": "succeeded"});
+    let expected = json!({"id": refund_id, "charge": id, "reference": "r1", "amount": 400, "currency": "USD", "status": "succeeded"});
     assert_eq!((refund.status, refund.json()), (201, expected.clone()));
     assert_eq!(world.get("/refunds?reference=r1").await.json(), expected);
     let body = json!({"reference": "r2", "amount": 101});

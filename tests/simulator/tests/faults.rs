@@ -256,3 +256,98 @@ async fn a_fault_that_does_not_exist_is_refused() {
     }
     assert_eq!(world.get("/__faults").await.json()["rules"], json!([]), "all or nothing");
 }
+
+/// A decline where the method would have approved, with the reason that was asked for, of whatever is asked for.
+#[tokio::test]
+async fn a_decline_can_be_wished_for() {
+    let world = broken(json!({"decline": {"code": "insufficient_funds"}})).await;
+    let reply = world.charge("op_1").await;
+    assert_eq!((reply.status, &reply.json()["decline"]["code"]), (402, &json!("insufficient_funds")));
+    let id = world.post("/charges", "h", crate::client::hold("h", 500)).await.json()["id"].as_str().unwrap().to_owned();
+    let decline = json!({"match": {"method": "POST"}, "times": 1, "fault": "decline"});
+    world.faults(decline.clone()).await;
+    let path = format!("/charges/{id}/capture");
+    let declined = world.post(&path, "c1", json!({"reference": "c1", "amount": 500})).await;
+    assert_eq!((declined.status, &declined.json()["status"]), (402, &json!("declined")));
+    assert_eq!(world.get("/charges?reference=c1").await.json()["decline"]["code"], "do_not_honor");
+    assert_eq!(world.post(&path, "c2", json!({"reference": "c2", "amount": 500})).await.json()["status"], "captured");
+    world.faults(decline).await;
+    let refund = world.post(&format!("/charges/{id}/refunds"), "r", json!({"reference": "r", "amount": 500})).await;
+    assert_eq!((refund.status, &refund.json()["status"]), (402, &json!("declined")));
+    assert_eq!(world.ledger().await["totals"]["USD"]["refunded"], 0);
+    let unknown = world.post("/__faults", "", json!({"fault": {"decline": {"code": "no_such_word"}}})).await;
+    assert_eq!(unknown.status, 400);
+}
+
+/// Captures can be accepted first and decided later; nothing has moved until then.
+#[tokio::test]
+async fn captures_can_be_pending() {
+    for (decline, shown, captured) in [(false, "captured", 500), (true, "declined", 0)] {
+        let world = World::new().await;
+        let id =
+            world.post("/charges", "h", crate::client::hold("h", 500)).await.json()["id"].as_str().unwrap().to_owned();
+        world.faults(json!({"match": {"path_prefix": "/charges/"}, "times": 1, "fault": {"pending": {"ms": 60_000, "decline": decline}}})).await;
+        let body = json!({"reference": "c", "amount": 500});
+        let pending = world.post(&format!("/charges/{id}/capture"), "c", body).await;
+        assert_eq!((pending.status, &pending.json()["status"]), (200, &json!("pending")));
+        assert_eq!(world.ledger().await["totals"]["USD"]["captured"], 0);
+        assert_eq!(world.post("/__settle", "", json!({"reference": "c"})).await.json()["status"], shown);
+        assert_eq!(world.ledger().await["totals"]["USD"]["captured"], captured);
+        assert_eq!(world.get("/charges?reference=c").await.json()["status"], shown);
+    }
+}
+
+/// By themselves, a while after they were done, and only what the fault speaks of.
+#[tokio::test]
+async fn what_is_done_can_be_taken_back() {
+    let world = broken(json!({"capture_fails_later": {"ms": 30}})).await;
+    let reply = world.charge("op_1").await.json();
+    assert_eq!(reply["status"], "captured");
+    world.until(reply["id"].as_str().unwrap(), "declined").await;
+    assert_eq!(world.ledger().await["totals"]["USD"]["captured"], 0);
+
+    let world = World::new().await;
+    let id = world.charge("op_1").await.json()["id"].as_str().unwrap().to_owned();
+    world
+        .faults(json!({"match": {"path_prefix": "/charges/"}, "times": 1, "fault": {"refund_fails_later": {"ms": 30}}}))
+        .await;
+    let refund = world.post(&format!("/charges/{id}/refunds"), "r", json!({"reference": "r", "amount": 400})).await;
+    assert_eq!(refund.json()["status"], "succeeded");
+    for _ in 0..200 {
+        if world.get("/refunds?reference=r").await.json()["status"] == "declined" {
+            break;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.ledger().await["totals"]["USD"]["refunded"], 0);
+}
+
+/// The cancel came too late, and the answer to it was too early.
+#[tokio::test]
+async fn what_was_cancelled_can_be_paid_nevertheless() {
+    let world = World::new().await;
+    let id = world.post("/charges", "a", charge("a", 1_000, "4000000000003220")).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    world
+        .faults(json!({"match": {"path_prefix": "/charges/"}, "times": 1, "fault": {"late_success": {"ms": 30}}}))
+        .await;
+    let cancelled = world.post(&format!("/charges/{id}/cancel"), "x", json!({"reference": "x"})).await;
+    assert_eq!((cancelled.status, &cancelled.json()["status"]), (200, &json!("cancelled")));
+    assert_eq!(world.until(&id, "captured").await["captured"], 1_000);
+}
+
+/// A rule for the calls of one account.
+#[tokio::test]
+async fn rules_choose_by_the_caller() {
+    let world = World::new().await;
+    world
+        .faults(json!([
+            {"match": {"api_key": "somebody else's"}, "fault": "status_500"},
+            {"match": {"api_key": API_KEY}, "times": 1, "fault": "status_429"},
+        ]))
+        .await;
+    assert_eq!(world.charge("op_1").await.status, 429);
+    assert_eq!(world.charge("op_1").await.status, 201);
+}

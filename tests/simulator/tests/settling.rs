@@ -90,3 +90,55 @@ async fn the_redirect_page_declines() {
     assert_eq!((&charge["status"], &charge["decline"]["code"]), (&json!("declined"), &json!("authentication_failed")));
     assert_eq!(world.get("/redirect/ch_0").await.status, 404);
 }
+
+/// The bank was silent: declined for now, and approved when somebody says so. Nothing happens by itself.
+#[tokio::test]
+async fn a_silent_bank_may_still_approve() {
+    let world = World::new().await;
+    let reply = world.post("/charges", "a", charge("a", 1_000, "4000000000000259")).await;
+    assert_eq!((reply.status, &reply.json()["decline"]["code"]), (402, &json!("bank_silent")));
+    assert_eq!(world.ledger().await["totals"], json!({}));
+    let settled = world.post("/__settle", "", json!({"reference": "a"})).await.json();
+    assert_eq!((&settled["status"], &settled["captured"]), (&json!("captured"), &json!(1_000)));
+    assert_eq!(world.post("/__settle", "", json!({"reference": "a"})).await.status, 400);
+}
+
+/// What was taken is taken back: each by the reference of what took it, once, and only where nobody has it already.
+#[tokio::test]
+async fn what_was_done_can_fail_later() {
+    let world = World::new().await;
+    let fail =
+        async |reference: &str| world.post("/__settle", "", json!({"reference": reference, "outcome": "fail"})).await;
+    world.charge("whole").await;
+    let failed = fail("whole").await.json();
+    assert_eq!((&failed["status"], &failed["decline"]["code"]), (&json!("declined"), &json!("capture_failed")));
+    assert_eq!(fail("whole").await.status, 400);
+
+    let id = id_of(&world, "held", hold("held", 1_000)).await;
+    assert_eq!(fail("held").await.status, 400, "nothing was taken");
+    let capture = async |reference: &str, amount: i64, last: bool| {
+        let body = json!({"reference": reference, "amount": amount, "final": last});
+        world.post(&format!("/charges/{id}/capture"), reference, body).await.json()
+    };
+    let first = capture("first", 400, false).await;
+    assert_eq!(first["step"], json!({"kind": "capture", "amount": 400}));
+    assert_eq!(capture("second", 600, true).await["captured"], 1_000);
+    let failed = fail("first").await.json();
+    assert_eq!(
+        (&failed["status"], &failed["captured"], &failed["reference"]),
+        (&json!("declined"), &json!(600), &json!("first"))
+    );
+    assert_eq!(world.get("/charges?reference=first").await.json()["status"], "declined");
+    assert_eq!(world.get("/charges?reference=second").await.json()["status"], "captured");
+
+    world.post(&format!("/charges/{id}/refunds"), "back", json!({"reference": "back", "amount": 600})).await;
+    assert_eq!(fail("second").await.status, 400, "it was given back");
+    assert_eq!(fail("back").await.json()["status"], "declined");
+    assert_eq!(fail("back").await.status, 400);
+    assert_eq!(fail("second").await.json()["captured"], 0);
+    let ledger = world.ledger().await;
+    assert_eq!(ledger["totals"]["USD"], json!({"held": 0, "captured": 0, "refunded": 0}));
+    assert_eq!(ledger["refunds"][0]["status"], "declined");
+    let settlement = String::from_utf8(world.get("/settlement.csv").await.body.to_vec()).unwrap();
+    assert_eq!(settlement.lines().filter(|line| line.starts_with("adjustment,")).count(), 4, "{settlement}");
+}

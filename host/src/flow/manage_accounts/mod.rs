@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 use zeroize::Zeroizing;
 
-use sqlx::Connection as _;
+use sqlx::{Connection as _, PgConnection};
 
 use super::{Answer, Call, Fault, Refusal, answer, create_payment::key_of};
 use crate::{
@@ -84,6 +84,7 @@ pub async fn create_account(app: &Arc<App>, call: &Call, new: NewAccount) -> Res
     }
     tx.commit().await.map_err(store::Error::from)?;
     app.accounts.forget(call.merchant).await;
+    app.webhooks.forget(account.id()).await;
     Ok(Answer { status: CREATED.unsigned_abs(), body: body.into(), replayed: false })
 }
 
@@ -147,18 +148,38 @@ async fn write(
 ) -> Result<GatewayAccount, Refusal> {
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     let mut tx = conn.begin().await.map_err(store::Error::from)?;
-    let found = store::gateway_accounts::get_for_update(&mut tx, merchant, id).await?;
+    let changed = change(&mut tx, app.clock.now(), merchant, id, decide).await;
+    match changed {
+        Ok(account) => {
+            tx.commit().await.map_err(store::Error::from)?;
+            app.accounts.forget(merchant).await;
+            app.webhooks.forget(id).await;
+            Ok(account)
+        }
+        // One that is only dropped keeps the row locked until its connection is used again.
+        Err(refusal) => {
+            tx.rollback().await.map_err(store::Error::from)?;
+            Err(refusal)
+        }
+    }
+}
+
+async fn change(
+    tx: &mut PgConnection,
+    now: DateTime<Utc>,
+    merchant: MerchantId,
+    id: GatewayAccountId,
+    decide: impl FnOnce(&mut GatewayAccount, DateTime<Utc>) -> Result<(), Refusal>,
+) -> Result<GatewayAccount, Refusal> {
+    let found = store::gateway_accounts::get_for_update(&mut *tx, merchant, id).await?;
     let mut account = found.filter(|account| account.deleted_at.is_none()).ok_or(Refusal::NotFound)?;
     let expected_version = account.version;
-    let now = app.clock.now();
     decide(&mut account, now)?;
     account.version += 1;
     account.updated_at = now;
-    if !store::gateway_accounts::update(&mut tx, &account, expected_version).await? {
+    if !store::gateway_accounts::update(tx, &account, expected_version).await? {
         return Err(Refusal::Internal(anyhow::anyhow!("{id} changed although its row was locked")));
     }
-    tx.commit().await.map_err(store::Error::from)?;
-    app.accounts.forget(merchant).await;
     Ok(account)
 }
 
@@ -300,7 +321,7 @@ fn active_version(app: &App, connector: &str) -> Result<Arc<Version>, Refusal> {
 }
 
 /// The active version, or any that is loaded: operations outlive the version that began them.
-fn loaded_version(app: &App, connector: &str) -> Option<Arc<Version>> {
+pub(super) fn loaded_version(app: &App, connector: &str) -> Option<Arc<Version>> {
     app.registry.active(connector).or_else(|| {
         app.registry.list().into_iter().map(|listed| listed.version).find(|version| version.name() == connector)
     })

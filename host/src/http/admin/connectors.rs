@@ -19,6 +19,7 @@ use crate::{
     http::{
         Http,
         connectors::ConnectorView,
+        extract::Operator,
         json::{Body, body, kinds, read},
         payments::connection,
         problem::{Code, Problem},
@@ -87,11 +88,15 @@ impl Read {
     request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component"),
     responses((status = 201, description = "Installed", body = ConnectorView))
 )]
-async fn install(State(http): State<Http>, request: Request<Incoming>) -> Result<Response, Problem> {
+async fn install(
+    State(http): State<Http>,
+    Operator(actor): Operator,
+    request: Request<Incoming>,
+) -> Result<Response, Problem> {
     let (parts, incoming) = request.into_parts();
     body::check_type(&parts.headers, WASM)?;
     let mut component = body::receive(&parts.headers, incoming, COMPONENT_MAX_BYTES, COMPONENT_ARRIVAL_MAX).await?;
-    let version = install_connector::install(&http.app, std::mem::take(&mut *component)).await?;
+    let version = install_connector::install(&http.app, std::mem::take(&mut *component), &actor).await?;
     let rows = versions(&http, Some(version.name())).await?;
     let installed = rows.iter().find(|read| read.row.digest == version.digest());
     let installed = installed.ok_or_else(|| Problem::internal(anyhow::anyhow!("an installed version is gone")))?;
@@ -127,7 +132,12 @@ async fn get(State(http): State<Http>, names: PathNames<1>) -> Result<Response, 
     params(("name" = String, Path), ("version" = String, Path)),
     responses((status = 200, description = "Activated", body = VersionsView))
 )]
-async fn activate(State(http): State<Http>, names: PathNames<2>, body: Body) -> Result<Response, Problem> {
+async fn activate(
+    State(http): State<Http>,
+    Operator(actor): Operator,
+    names: PathNames<2>,
+    body: Body,
+) -> Result<Response, Problem> {
     let share = read(body.value(), |fields| {
         if fields.optional("share", kinds::whole(1..=100)).is_some_and(|share| share < 100) {
             fields.fault("share", "must be 100: canaries are not there yet");
@@ -136,7 +146,7 @@ async fn activate(State(http): State<Http>, names: PathNames<2>, body: Body) -> 
     });
     share.map_err(Problem::invalid)?;
     let PathNames([name, version]) = names;
-    install_connector::activate(&http.app, &name, &version).await?;
+    install_connector::activate(&http.app, &name, &version, &actor).await?;
     show(&http, &name).await
 }
 
@@ -145,9 +155,13 @@ async fn activate(State(http): State<Http>, names: PathNames<2>, body: Body) -> 
     post, path = "/admin/connectors/{name}/rollback", tag = "operator", params(("name" = String, Path)),
     responses((status = 200, description = "Rolled back", body = VersionsView))
 )]
-async fn rollback(State(http): State<Http>, names: PathNames<1>) -> Result<Response, Problem> {
+async fn rollback(
+    State(http): State<Http>,
+    Operator(actor): Operator,
+    names: PathNames<1>,
+) -> Result<Response, Problem> {
     let PathNames([name]) = names;
-    install_connector::rollback(&http.app, &name).await?;
+    install_connector::rollback(&http.app, &name, &actor).await?;
     show(&http, &name).await
 }
 

@@ -12,7 +12,7 @@ use crate::{
     flow::manage_merchants,
     http::{
         Http,
-        extract::{PathId, PathIds, Query},
+        extract::{Operator, PathId, PathIds, Query},
         json::{Body, kinds, read},
         payments::connection,
         problem::Problem,
@@ -91,9 +91,9 @@ impl<'a> ApiKeyView<'a> {
     post, path = "/admin/merchants", tag = "operator", request_body = CreateMerchant,
     responses((status = 201, description = "Made", body = MerchantView))
 )]
-async fn create(State(http): State<Http>, body: Body) -> Result<Response, Problem> {
+async fn create(State(http): State<Http>, Operator(actor): Operator, body: Body) -> Result<Response, Problem> {
     let name = read(body.value(), |fields| fields.required("name", kinds::text(1..=NAME_MAX_CHARACTERS)));
-    let merchant = manage_merchants::create_merchant(&http.app, name.map_err(Problem::invalid)?).await?;
+    let merchant = manage_merchants::create_merchant(&http.app, name.map_err(Problem::invalid)?, &actor).await?;
     Ok(respond::json(StatusCode::CREATED, &MerchantView::new(&merchant)))
 }
 
@@ -123,11 +123,12 @@ async fn list(State(http): State<Http>, query: Query) -> Result<Response, Proble
 )]
 async fn create_key(
     State(http): State<Http>,
+    Operator(actor): Operator,
     PathId(merchant): PathId<MerchantId>,
     body: Body,
 ) -> Result<Response, Problem> {
     read(body.value(), |_| Some(())).map_err(Problem::invalid)?;
-    let (api_key, new) = manage_merchants::create_api_key(&http.app, merchant).await?;
+    let (api_key, new) = manage_merchants::create_api_key(&http.app, merchant, &actor).await?;
     Ok(respond::json(StatusCode::CREATED, &ApiKeyView::new(&api_key, Some(new.text()))))
 }
 
@@ -162,9 +163,10 @@ async fn list_keys(
 )]
 async fn revoke_key(
     State(http): State<Http>,
+    Operator(actor): Operator,
     PathIds(merchant, key): PathIds<MerchantId, ApiKeyId>,
 ) -> Result<Response, Problem> {
-    manage_merchants::revoke_api_key(&http.app, merchant, key).await?;
+    manage_merchants::revoke_api_key(&http.app, merchant, key, &actor).await?;
     http.keys.revoke(key);
     Ok(respond::ok(&Deleted::new(&key, "api_key")))
 }

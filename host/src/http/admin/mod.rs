@@ -1,14 +1,30 @@
 //! `/admin`: what operators do, on a listener of their own.
 
+mod audit_log;
 mod connectors;
 mod merchants;
 mod operations;
+mod quarantine;
+mod resolve;
+mod reviews;
+mod routing;
 
 use utoipa_axum::router::OpenApiRouter;
 
 use super::Http;
 
+/// Characters of the note with which an operator decides something.
+const NOTE_MAX_CHARACTERS: usize = 2_000;
+
 /// All routes of operators. The check of their token stands in front of them (see [`super::auth::operators`]).
 pub fn routes() -> OpenApiRouter<Http> {
-    OpenApiRouter::new().merge(merchants::routes()).merge(connectors::routes()).merge(operations::routes())
+    OpenApiRouter::new()
+        .merge(merchants::routes())
+        .merge(connectors::routes())
+        .merge(operations::routes())
+        .merge(reviews::routes())
+        .merge(resolve::routes())
+        .merge(audit_log::routes())
+        .merge(quarantine::routes())
+        .merge(routing::routes())
 }

@@ -103,6 +103,8 @@ pub mod schema {
         /// Lower is tried first.
         #[schema(minimum = 0, maximum = 1000, default = 0)]
         priority: Option<i64>,
+        /// Of accounts with the same priority each is tried first as often as its weight says, and one of weight 0 where no
+        /// other is left. Where all of them have the default, the one that was made first is tried first.
         #[schema(minimum = 0, maximum = 1000, default = 1)]
         weight: Option<i64>,
         #[schema(default = true)]

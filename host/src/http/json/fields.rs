@@ -156,9 +156,33 @@ impl<'a> Fields<'a> {
         Some(items)
     }
 
+    /// An array of at most `count_max` objects, each read as [`Fields::nested`] reads one.
+    pub fn objects<T>(
+        &mut self,
+        name: &'static str,
+        count_max: usize,
+        read: impl Fn(&mut Fields<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let values = self.list(name, count_max, Ok)?;
+        let pointer = self.pointer_to(name);
+        let items = values.into_iter().enumerate().map(|(index, value)| {
+            let mut inner = Fields::of(self.faults, format!("{pointer}/{index}"), value);
+            let result = read(&mut inner);
+            inner.refuse_unknown();
+            result
+        });
+        // Every one of them is read before any is missed: all faults are told.
+        items.collect::<Vec<_>>().into_iter().collect()
+    }
+
     /// Whether the field is there and not `null`.
     pub fn has(&self, name: &str) -> bool {
         self.object.and_then(|object| object.get(name)).is_some_and(|value| !value.is_null())
+    }
+
+    /// Whether the field is an array of nothing. A list that was read may be empty because no item could be.
+    pub fn is_empty_list(&self, name: &str) -> bool {
+        self.object.and_then(|object| object.get(name)?.as_array()).is_some_and(Vec::is_empty)
     }
 
     /// Tells a fault of the field `name`.
@@ -260,6 +284,27 @@ mod tests {
     fn a_body_that_is_no_object_has_one_fault() {
         assert_eq!(faults(&json!([1])), [": must be an object, not an array"]);
         assert_eq!(faults(&json!({"amount": 1, "customer": 5})), ["/customer: must be an object, not a number"]);
+    }
+
+    #[test]
+    fn faults_of_objects_in_an_array_have_their_places() {
+        let body = json!({"legs": [{"target": "a"}, {"tarket": "b"}, 5, {"target": 1}]});
+        let told = read(&body, |fields| fields.objects("legs", 4, |leg| leg.required("target", kinds::text(1..=5))))
+            .unwrap_err();
+        let told: Vec<_> = told.into_iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect();
+        assert_eq!(
+            told,
+            [
+                "/legs/1/target: is required",
+                "/legs/1/tarket: is not known here; did you mean `target`?",
+                "/legs/2: must be an object, not a number",
+                "/legs/3/target: must be a string, not a number"
+            ]
+        );
+        let read = read(&json!({"legs": [{"target": "a"}, {"target": "b"}]}), |fields| {
+            fields.objects("legs", 2, |leg| leg.required("target", kinds::text(1..=5)))
+        });
+        assert_eq!(read, Ok(vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use url::Url;
 
-use crate::domain::money::Currency;
+use crate::domain::{country::Country, money::Currency};
 
 /// Characters of a URL that we hand on.
 pub const URL_MAX_CHARACTERS: usize = 2048;
@@ -115,6 +115,11 @@ pub fn word<T: FromStr>(words: &'static [&'static str]) -> impl Fn(&Value) -> Re
 /// A currency that money is paid in.
 pub fn currency(value: &Value) -> Result<Currency, String> {
     string(value)?.parse().map_err(|fault: crate::domain::money::CurrencyFault| fault.to_string())
+}
+
+/// A country of ISO 3166-1, by its two letters.
+pub fn country(value: &Value) -> Result<Country, String> {
+    string(value)?.parse().map_err(|fault: crate::domain::country::CountryFault| fault.to_string())
 }
 
 /// An absolute http or https URL, without a user or a password in it, as it was written.

@@ -41,6 +41,7 @@ pub fn new_payment(body: &Value, now: Month) -> Result<NewPayment, Vec<Fault>> {
         let return_url = fields.optional("return_url", kinds::web_url);
         let gateway_account = fields.optional("gateway_account", kinds::id::<GatewayAccountId>);
         let customer = fields.nested("customer", method::customer);
+        let (customer, country) = customer.unwrap_or_else(|| (Customer::default(), None));
         let money = match Money::to_move(amount?, currency?) {
             Ok(money) => money,
             Err(fault) => {
@@ -58,7 +59,8 @@ pub fn new_payment(body: &Value, now: Month) -> Result<NewPayment, Vec<Fault>> {
             metadata,
             return_url,
             gateway_account,
-            customer: customer.unwrap_or_else(Customer::default),
+            customer,
+            country,
         })
     })
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     connector::types::{Browser, Customer},
-    domain::id::TokenId,
+    domain::{country::Country, id::TokenId},
     flow::{MethodInput, UpiInput},
     http::json::{Fields, kinds},
     vault::{CardEntry, Secret},
@@ -139,10 +139,11 @@ fn provider(value: &Value) -> Result<String, String> {
     Err("must consist of lower-case letters, digits and underscores, as in `apple_pay`".to_owned())
 }
 
-/// Who pays: all of it is optional, and handed on to the gateway.
+/// Who pays: all of it is optional, and handed on to the gateway, but for the country, which routing alone asks for.
 #[expect(clippy::unnecessary_wraps, reason = "the shape of every reader of an object")]
-pub fn customer(fields: &mut Fields<'_>) -> Option<Customer> {
-    Some(Customer {
+pub fn customer(fields: &mut Fields<'_>) -> Option<(Customer, Option<Country>)> {
+    let country = fields.optional("country", kinds::country);
+    let customer = Customer {
         reference: fields.optional("reference", kinds::text(1..=255)),
         name: fields.optional("name", kinds::text(1..=200)),
         email: fields.optional("email", email),
@@ -153,7 +154,8 @@ pub fn customer(fields: &mut Fields<'_>) -> Option<Customer> {
         }),
         user_agent: fields.optional("user_agent", kinds::text(1..=1_000)),
         browser: fields.nested("browser", browser),
-    })
+    };
+    Some((customer, country))
 }
 
 /// Enough to catch a field that went into the wrong place; whether mail arrives only mail can tell.

@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod method;
+mod operations;
 mod schema;
 
 pub use schema::CardInput;
@@ -38,6 +39,7 @@ pub fn routes() -> OpenApiRouter<Http> {
         .routes(routes!(confirm))
         .routes(routes!(attempts))
         .routes(routes!(events))
+        .merge(operations::routes())
 }
 
 /// Create a payment.

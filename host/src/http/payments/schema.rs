@@ -113,6 +113,9 @@ pub struct CustomerInput {
     /// IPv4 or IPv6.
     ip: Option<String>,
     user_agent: Option<String>,
+    /// ISO 3166-1 alpha-2, capitals. Routing rules may ask for it; gateways do not get it.
+    #[schema(example = "DE")]
+    country: Option<String>,
     browser: Option<BrowserInput>,
 }
 

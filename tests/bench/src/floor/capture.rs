@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What the log has to hold of each of the two statements.
-const MARKS: [&str; 2] = ["-- store::begin::create_and_begin", "-- store::finish::finish"];
+const MARKS: [&str; 2] = ["-- store::begin::attempt::create_and_begin", "-- store::finish::finish"];
 /// Until the log has what happened.
 const WRITTEN: Duration = Duration::from_millis(300);
 

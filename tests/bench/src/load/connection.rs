@@ -1,9 +1,17 @@
 //! One kept connection that sends a request and reads its reply, with as little work as that takes: what the load
 //! generator uses of the machine is missing to what it measures.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context as _, bail};
+use interlock::{
+    clock::Clock,
+    connector::{
+        hex,
+        types::{KeyEncoding, Mac},
+    },
+    vault::{Holes, Secret},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -26,6 +34,16 @@ pub struct Target {
     body: String,
     /// What the body of a reply holds where all went well.
     good: String,
+    /// Of webhooks.
+    signer: Option<Signer>,
+}
+
+/// Signs a request as the mock gateway signs its webhooks.
+#[derive(Clone)]
+struct Signer {
+    secret: Arc<Holes>,
+    /// Unix time in seconds. One for all: a signature is good for minutes, and no load lasts that long.
+    time: i64,
 }
 
 /// What came back.
@@ -43,19 +61,44 @@ impl Target {
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n"
         );
-        Self { address, head, body: body.to_owned(), good: good.to_owned() }
+        Self { address, head, body: body.to_owned(), good: good.to_owned(), signer: None }
+    }
+
+    /// A webhook of the mock gateway: signed, and acknowledged with nothing.
+    pub fn webhook(address: SocketAddr, path: &str, secret: &str, body: &str) -> Self {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n");
+        let secret = Holes::new().with_secret("secret", KeyEncoding::Utf8, vec![Secret::from(secret)]);
+        let signer = Signer { secret: Arc::new(secret), time: Clock::real().now().timestamp() };
+        Self { address, head, body: body.to_owned(), good: String::new(), signer: Some(signer) }
     }
 
     fn write(&self, key: &str, request: &mut Vec<u8>) {
         request.clear();
         let body = self.body.replace(KEY, key);
         request.extend_from_slice(self.head.as_bytes());
-        request.extend_from_slice(b"idempotency-key: ");
-        request.extend_from_slice(key.as_bytes());
+        match &self.signer {
+            None => {
+                request.extend_from_slice(b"idempotency-key: ");
+                request.extend_from_slice(key.as_bytes());
+            }
+            Some(signer) => {
+                request.extend_from_slice(b"mock-signature: ");
+                request.extend_from_slice(signer.sign(&body).as_bytes());
+            }
+        }
         request.extend_from_slice(b"\r\ncontent-length: ");
         request.extend_from_slice(body.len().to_string().as_bytes());
         request.extend_from_slice(b"\r\n\r\n");
         request.extend_from_slice(body.as_bytes());
+    }
+}
+
+impl Signer {
+    fn sign(&self, body: &str) -> String {
+        let Self { secret, time } = self;
+        let text = time.to_string();
+        let mac = secret.mac(Mac::HmacSha256, "secret", &[text.as_bytes(), b".", body.as_bytes()]).unwrap_or_default();
+        format!("t={time},v1={}", hex(&mac))
     }
 }
 
@@ -121,7 +164,7 @@ fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    find(bytes, part).is_some()
+    part.is_empty() || find(bytes, part).is_some()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod rates;
 mod replay;
 mod runs;
 mod start;
+mod webhooks;
 
 use std::collections::HashMap;
 
@@ -26,6 +27,8 @@ pub enum Measure {
     Rates,
     /// What Interlock adds to the gateway's time, at half load
     Latency,
+    /// Until a webhook is acknowledged, while people pay
+    Webhooks,
     /// Processor time per payment
     Cpu,
     /// Replays of a stored answer, against creating
@@ -67,6 +70,7 @@ impl Measure {
             Self::Database => database::measure(world, plan, report),
             Self::Rates => rates::measure(world, plan, findings, report),
             Self::Latency => latency::measure(world, plan, findings, report),
+            Self::Webhooks => webhooks::measure(world, plan, findings, report),
             Self::Cpu => cpu::measure(world, plan, report),
             Self::Replay => replay::measure(world, plan, report),
             Self::Memory => memory::measure(world, report),

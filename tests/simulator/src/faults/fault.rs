@@ -3,6 +3,9 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::gateway::charges::Decline;
+use crate::gateway::methods::DO_NOT_HONOR;
+
 /// What goes wrong with a call. "Acts" means that the gateway does what was asked before it goes wrong.
 #[derive(Deserialize, Serialize, Clone, PartialEq, Debug)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -46,13 +49,33 @@ pub enum Fault {
     },
     /// Acts, and closes the connection half way through the answer's body.
     Truncated {},
-    /// Declines what it would have approved, and approves it after all a while later. New charges and refunds only.
+    /// Declines what it would have approved. New charges, captures and refunds.
+    Decline {
+        #[serde(default)]
+        code: Word,
+    },
+    /// Declines what it would have approved, and approves it after all a while later. New charges and refunds; a cancel
+    /// of what is not decided yet is answered as it should be, and the customer pays nevertheless.
     LateSuccess {
         #[serde(default = "late_ms")]
         ms: u64,
     },
-    /// Accepts what it would have approved, and approves it a while later. New charges and refunds only.
+    /// Accepts what it would have approved, and approves it a while later, or declines it. New charges, captures and
+    /// refunds.
     Pending {
+        #[serde(default = "late_ms")]
+        ms: u64,
+        #[serde(default)]
+        decline: bool,
+    },
+    /// Acts, and takes it back a while later: the bank did not pay in the end. New charges that are captured at once,
+    /// and captures.
+    CaptureFailsLater {
+        #[serde(default = "late_ms")]
+        ms: u64,
+    },
+    /// The same for refunds: the money did not arrive.
+    RefundFailsLater {
         #[serde(default = "late_ms")]
         ms: u64,
     },
@@ -72,6 +95,29 @@ pub enum Fault {
         #[serde(default)]
         act: bool,
     },
+}
+
+/// A reason for a decline, one that the gateway knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Word(#[serde(serialize_with = "code_of")] pub Decline);
+
+fn code_of<S: serde::Serializer>(decline: &Decline, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(decline.code)
+}
+
+impl Default for Word {
+    fn default() -> Self {
+        Self(DO_NOT_HONOR)
+    }
+}
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let code = String::deserialize(from)?;
+        let known = Decline::named(&code).map(Self);
+        known.ok_or_else(|| serde::de::Error::custom(format!("{code} is no reason for a decline")))
+    }
 }
 
 /// On which side of the deed a delay lies. Before: a client that gave up and asks finds nothing, and the deed is done
@@ -150,7 +196,10 @@ impl Fault {
             Self::HugeBody { .. } => "huge_body",
             Self::SlowBody { .. } => "slow_body",
             Self::Truncated {} => "truncated",
+            Self::Decline { .. } => "decline",
             Self::LateSuccess { .. } => "late_success",
+            Self::CaptureFailsLater { .. } => "capture_fails_later",
+            Self::RefundFailsLater { .. } => "refund_fails_later",
             Self::Pending { .. } => "pending",
             Self::Redirect { .. } => "redirect",
             Self::EchoCard {} => "echo_card",
@@ -179,8 +228,11 @@ mod tests {
             "huge_body",
             "slow_body",
             "truncated",
+            "decline",
             "late_success",
             "pending",
+            "capture_fails_later",
+            "refund_fails_later",
             "redirect",
             "echo_card",
             "status",

@@ -177,7 +177,7 @@ mod tests {
         let faults = Faults::new(seed);
         let random = serde_json::from_str(r#"{"probability":{"drop_before":0.25,"delay":0.25}}"#);
         faults.add(Vec::new(), Some(random.expect("valid"))).expect("known names");
-        let call = Seen { method: "POST", path: "/charges", reference: None, amount: None };
+        let call = Seen { method: "POST", path: "/charges", reference: None, amount: None, owner: 0 };
         (0..200).map(|_| faults.choose(&call).fault.is_some()).collect()
     }
 

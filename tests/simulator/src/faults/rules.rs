@@ -12,6 +12,8 @@ pub struct Seen<'a> {
     pub reference: Option<&'a str>,
     /// The amount that the call names; for one that names none, that of the charge or refund it is about.
     pub amount: Option<i64>,
+    /// Hash of the caller's API key.
+    pub owner: u64,
 }
 
 /// One rule: which calls, how often, what happens to them.
@@ -45,6 +47,9 @@ pub struct Matcher {
     reference: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     amount: Option<i64>,
+    /// The caller's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    api_key: Option<String>,
     /// Begins with this one of the calls that match otherwise, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nth: Option<u64>,
@@ -69,6 +74,7 @@ impl Matcher {
         self.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(seen.method))
             && self.path_prefix.as_ref().is_none_or(|prefix| seen.path.starts_with(prefix.as_str()))
             && self.reference.as_ref().is_none_or(|reference| seen.reference == Some(reference.as_str()))
+            && self.api_key.as_ref().is_none_or(|key| seen.owner == crate::hash(key))
             && self.amount.is_none_or(|amount| seen.amount == Some(amount))
     }
 }
@@ -77,7 +83,7 @@ impl Matcher {
 mod tests {
     use super::*;
 
-    const CALL: Seen = Seen { method: "POST", path: "/charges", reference: Some("op_1"), amount: Some(100) };
+    const CALL: Seen = Seen { method: "POST", path: "/charges", reference: Some("op_1"), amount: Some(100), owner: 7 };
 
     fn fired(rule: &str, calls: usize) -> Vec<bool> {
         let mut rule: Rule = serde_json::from_str(rule).expect("a rule");
@@ -97,6 +103,7 @@ mod tests {
         assert_eq!(fired(r#"{"fault":"garbage","match":{"method":"post","amount":100}}"#, 1), [true]);
         assert_eq!(fired(r#"{"fault":"garbage","match":{"path_prefix":"/charges","reference":"op_2"}}"#, 1), [false]);
         assert_eq!(fired(r#"{"fault":"garbage","match":{"method":"GET"}}"#, 1), [false]);
+        assert_eq!(fired(r#"{"fault":"garbage","match":{"api_key":"another"}}"#, 1), [false]);
         assert_eq!(fired(r#"{"fault":"garbage","match":{"amount":101}}"#, 1), [false]);
     }
 }

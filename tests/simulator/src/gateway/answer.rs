@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::charges::{Action, Charge, Decline, Status};
 use super::refunds::Refund;
+use super::steps::{self, Step};
 
 /// A status and a JSON body.
 #[derive(Clone)]
@@ -37,6 +38,11 @@ impl Refusal {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "not_processed", "too many requests, nothing was done");
     pub const CONFLICT: Self = Self::new(StatusCode::CONFLICT, "conflict", "something else is going on");
     pub const INTERNAL: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong");
+
+    /// What is to end has ended.
+    pub const NOT_PENDING: Self = Self::bad_request("not_pending", "nothing is open here");
+    /// What is to be taken back was not done.
+    pub const NOT_DONE: Self = Self::bad_request("not_done", "there is nothing to take back");
 
     const fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
         Self { status, code, message }
@@ -76,6 +82,16 @@ struct ChargeView<'a> {
     decline: Option<Decline>,
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'a Action>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<StepView>,
+}
+
+/// Which operation the reference names, where it is not the charge itself. Beyond the protocol: `captured` tells the sum
+/// of all captures, and which share of it is this one's could not be known from a webhook.
+#[derive(Serialize)]
+struct StepView {
+    kind: steps::Kind,
+    amount: i64,
 }
 
 #[derive(Serialize)]
@@ -84,12 +100,15 @@ struct RefundView<'a> {
     charge: &'a str,
     reference: &'a str,
     amount: i64,
+    /// Beyond the protocol: without it a webhook about a refund would tell half of the story.
+    currency: &'a str,
     status: super::refunds::Status,
 }
 
-/// A charge as the API shows it. `reference` names the operation that is answered: the charge's own, a capture's or a
-/// cancel's.
-pub fn charge_body(charge: &Charge, reference: &str) -> Bytes {
+/// A charge as the API shows it. `reference` and `step` are those of the operation that is answered: the charge's own,
+/// a capture's or a cancel's.
+pub fn charge_body(charge: &Charge, reference: &str, step: Option<&Step>) -> Bytes {
+    let (status, decline) = step.map_or((charge.status, charge.decline), |step| step.status(charge));
     to_bytes(&ChargeView {
         id: &charge.id,
         reference,
@@ -97,9 +116,12 @@ pub fn charge_body(charge: &Charge, reference: &str) -> Bytes {
         captured: charge.captured,
         refunded: charge.refunded,
         currency: &charge.currency,
-        status: charge.status,
-        decline: charge.decline,
-        action: charge.action.as_ref().filter(|_| charge.status == Status::RequiresAction),
+        status,
+        decline,
+        action: charge.action.as_ref().filter(|_| status == Status::RequiresAction),
+        step: step
+            .filter(|step| step.kind != steps::Kind::Charge)
+            .map(|step| StepView { kind: step.kind, amount: step.amount }),
     })
 }
 
@@ -110,6 +132,7 @@ pub fn refund_body(refund: &Refund, charge: &Charge) -> Bytes {
         charge: &charge.id,
         reference: &refund.reference,
         amount: refund.amount,
+        currency: &charge.currency,
         status: refund.status,
     })
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::answer::Refusal;
 use super::ask::NewCapture;
 use super::ledger::{Kind, Ledger, Movement};
-use super::methods::DO_NOT_HONOR;
+use super::steps::CAPTURE_FAILED;
 
 /// What was last said of a charge. The amounts say the rest: a charge of which a part was captured and the remainder
 /// cancelled is `cancelled` with `captured` above zero.
@@ -59,7 +59,7 @@ pub struct Charge {
     pub refunding: i64,
     pub decline: Option<Decline>,
     pub action: Option<Action>,
-    /// Set while something is still to come: the end of a pending charge, the success after a decline.
+    /// Set while something is still to come: the end of a pending charge, the success after a decline or a cancel.
     pub fate: Option<Fate>,
     pub return_url: Option<String>,
     pub card_last4: Option<String>,
@@ -114,15 +114,21 @@ impl Charge {
         self.fate = None;
     }
 
+    /// The bank said no, and may still say yes when somebody settles it.
+    pub fn decline_for_now(&mut self, decline: Decline) {
+        self.decline(decline);
+        self.fate = Some(Fate::Approve);
+    }
+
     /// Ends what was still open. `forced` overrides what the method would have decided.
     ///
     /// # Errors
     /// `not_pending` where nothing was open.
     pub fn settle(&mut self, forced: Option<Fate>, books: &mut Books) -> Result<(), Refusal> {
         let open = matches!(self.status, Status::Pending | Status::RequiresAction);
-        let late = self.status == Status::Declined && self.fate.is_some();
+        let late = matches!(self.status, Status::Declined | Status::Cancelled) && self.fate.is_some();
         if !open && !late {
-            return Err(Refusal::bad_request("not_pending", "nothing is open here"));
+            return Err(Refusal::NOT_PENDING);
         }
         match forced.or(self.fate).unwrap_or(Fate::Approve) {
             Fate::Approve => self.approve(books),
@@ -131,17 +137,26 @@ impl Charge {
         Ok(())
     }
 
-    /// Takes some or all of what is held; a final capture gives the rest back.
+    /// Whether so much is held.
     ///
     /// # Errors
     /// `not_capturable` where nothing is held, `amount_too_large` where less is.
-    pub fn capture(&mut self, capture: &NewCapture, books: &mut Books) -> Result<(), Refusal> {
+    pub fn may_capture(&self, capture: &NewCapture) -> Result<(), Refusal> {
         if self.held == 0 {
             return Err(Refusal::bad_request("not_capturable", "nothing is held under this charge"));
         }
         if capture.amount > self.held {
             return Err(Refusal::bad_request("amount_too_large", "that is more than is held"));
         }
+        Ok(())
+    }
+
+    /// Takes some or all of what is held; a final capture gives the rest back.
+    ///
+    /// # Errors
+    /// As [`Charge::may_capture`].
+    pub fn capture(&mut self, capture: &NewCapture, books: &mut Books) -> Result<(), Refusal> {
+        self.may_capture(capture)?;
         books.write(Kind::Capture, &capture.reference, capture.amount);
         self.held -= capture.amount;
         self.captured += capture.amount;
@@ -177,10 +192,26 @@ impl Charge {
         self.refunded += amount;
     }
 
-    /// Makes an approved charge into one that was declined and will be approved after all.
-    pub fn decline_for_now(&mut self) {
-        self.decline(DO_NOT_HONOR);
-        self.fate = Some(Fate::Approve);
+    /// Takes a capture back: the money never came. Nothing is held again.
+    ///
+    /// # Errors
+    /// `not_done` where so much was not captured, or where it was refunded.
+    pub fn fail_capture(&mut self, reference: &str, amount: i64, books: &mut Books) -> Result<(), Refusal> {
+        if amount == 0 || amount > self.refundable() {
+            return Err(Refusal::NOT_DONE);
+        }
+        books.write(Kind::CaptureFailed, reference, amount);
+        self.captured -= amount;
+        if self.captured == 0 && self.held == 0 {
+            self.decline(CAPTURE_FAILED);
+        }
+        Ok(())
+    }
+
+    /// Takes a refund back: the customer's bank did not want it.
+    pub fn fail_refund(&mut self, reference: &str, amount: i64, books: &mut Books) {
+        books.write(Kind::RefundFailed, reference, amount);
+        self.refunded -= amount;
     }
 
     fn release(&mut self, reference: &str, books: &mut Books) {

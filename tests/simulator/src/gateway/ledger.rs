@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Gateway;
 use super::charges::{Charge, Status};
+use super::refunds;
 
 /// Where money can be.
 #[derive(Serialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,12 +21,16 @@ pub enum Account {
 
 /// Why money moved.
 #[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     Authorize,
     Capture,
     Release,
     Refund,
+    /// A capture that did not work out after all.
+    CaptureFailed,
+    /// A refund that did not work out after all.
+    RefundFailed,
 }
 
 impl Kind {
@@ -35,7 +40,8 @@ impl Kind {
             Self::Authorize => (Account::Customer, Account::Held),
             Self::Capture => (Account::Held, Account::Merchant),
             Self::Release => (Account::Held, Account::Customer),
-            Self::Refund => (Account::Merchant, Account::Customer),
+            Self::Refund | Self::CaptureFailed => (Account::Merchant, Account::Customer),
+            Self::RefundFailed => (Account::Customer, Account::Merchant),
         }
     }
 }
@@ -79,6 +85,8 @@ pub struct Report<'a> {
     entries: Option<Vec<Entry<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     charges: Option<Vec<ChargeLine<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunds: Option<Vec<RefundLine<'a>>>,
     /// Per currency, from the movements.
     totals: BTreeMap<&'a str, Totals>,
     /// The accounts of every currency add up to zero, and agree with every charge.
@@ -117,6 +125,15 @@ struct ChargeLine<'a> {
     card_last4: Option<&'a str>,
 }
 
+#[derive(Serialize)]
+struct RefundLine<'a> {
+    id: &'a str,
+    charge: &'a str,
+    reference: &'a str,
+    amount: i64,
+    status: refunds::Status,
+}
+
 #[derive(Serialize, Default)]
 struct Totals {
     held: i64,
@@ -144,16 +161,31 @@ pub fn report(gateway: &Gateway, lines: bool) -> Report<'_> {
                 sums.captured += movement.amount;
             }
             Kind::Refund => sums.refunded += movement.amount,
+            Kind::CaptureFailed => sums.captured -= movement.amount,
+            Kind::RefundFailed => sums.refunded -= movement.amount,
         }
     }
     Report {
         entries: lines.then(|| named.iter().flat_map(|(n, movement, charge)| postings(*n, movement, charge)).collect()),
         charges: lines.then(|| gateway.charges.iter().map(ChargeLine::from).collect()),
+        refunds: lines.then(|| refunds(gateway).collect()),
         totals,
         balanced: named.len() == movements.len() && balanced(gateway),
         charges_by_reference: lines.then(|| by_reference(&gateway.charges)),
         charged_twice: charged_twice(&named),
     }
+}
+
+fn refunds(gateway: &Gateway) -> impl Iterator<Item = RefundLine<'_>> {
+    gateway.refunds.iter().filter_map(|refund| {
+        Some(RefundLine {
+            id: &refund.id,
+            charge: &gateway.charges.get(refund.charge)?.id,
+            reference: &refund.reference,
+            amount: refund.amount,
+            status: refund.status,
+        })
+    })
 }
 
 fn postings<'a>(movement: usize, from: &'a Movement, charge: &'a Charge) -> [Entry<'a>; 2] {
@@ -189,8 +221,10 @@ fn balanced(gateway: &Gateway) -> bool {
                 Account::Merchant => *merchant += amount,
             }
         }
-        if movement.kind == Kind::Refund {
-            *refunds += movement.amount;
+        match movement.kind {
+            Kind::Refund => *refunds += movement.amount,
+            Kind::RefundFailed => *refunds -= movement.amount,
+            Kind::Authorize | Kind::Capture | Kind::Release | Kind::CaptureFailed => {}
         }
         if *held < 0 || *merchant < 0 || movement.amount <= 0 {
             return false;

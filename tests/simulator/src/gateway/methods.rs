@@ -7,15 +7,31 @@ use crate::clock;
 pub const DO_NOT_HONOR: Decline = Decline { code: "do_not_honor", message: "The bank refused without saying why." };
 pub const AUTHENTICATION_FAILED: Decline =
     Decline { code: "authentication_failed", message: "The customer did not prove who they are." };
+/// The customer's bank did not answer in time: the charge has failed, and the bank may still approve it.
+pub const BANK_SILENT: Decline =
+    Decline { code: "bank_silent", message: "The bank did not answer in time; it may still approve." };
 const INSUFFICIENT_FUNDS: Decline = Decline { code: "insufficient_funds", message: "The account holds too little." };
 const EXPIRED_CARD: Decline = Decline { code: "expired_card", message: "The card is no longer valid." };
 const INCORRECT_NUMBER: Decline = Decline { code: "incorrect_number", message: "No card has this number." };
 const CUSTOMER_REFUSED: Decline = Decline { code: "customer_declined", message: "The customer refused in the app." };
 
+/// All words for a decline that a fault may use.
+const DECLINES: [Decline; 6] =
+    [DO_NOT_HONOR, AUTHENTICATION_FAILED, BANK_SILENT, INSUFFICIENT_FUNDS, EXPIRED_CARD, CUSTOMER_REFUSED];
+
+impl Decline {
+    /// The decline of this word, where there is one.
+    pub fn named(code: &str) -> Option<Self> {
+        DECLINES.into_iter().find(|decline| decline.code == code)
+    }
+}
+
 /// What becomes of a new charge.
 pub enum Verdict {
     Approve,
     Decline(Decline),
+    /// Declined, and approved when a test says so.
+    DeclineForNow(Decline),
     /// Accepted, decided later.
     Pending(Fate),
     /// The customer has to act first.
@@ -31,6 +47,7 @@ impl Method {
                 "4000000000000002" => Verdict::Decline(DO_NOT_HONOR),
                 "4000000000009995" => Verdict::Decline(INSUFFICIENT_FUNDS),
                 "4000000000000069" => Verdict::Decline(EXPIRED_CARD),
+                "4000000000000259" => Verdict::DeclineForNow(BANK_SILENT),
                 number if !luhn(number) => Verdict::Decline(INCORRECT_NUMBER),
                 _ if card.expired(now) => Verdict::Decline(EXPIRED_CARD),
                 "4000000000003220" => redirect(),
@@ -91,7 +108,7 @@ mod tests {
         for number in ["4242424242424242", "4000000000000002", "4000000000009995", "4000000000000069"] {
             assert!(luhn(number), "{number}");
         }
-        for number in ["4000000000003220", "4000000000000341", "378282246310005"] {
+        for number in ["4000000000003220", "4000000000000341", "4000000000000259", "378282246310005"] {
             assert!(luhn(number), "{number}");
         }
         assert!(!luhn("4242424242424241"));

@@ -3,15 +3,17 @@
 //! A call is one function from state to state ([`Gateway::perform`]). What has to happen elsewhere because of it (a
 //! webhook, a timer) is handed back as [`Effects`]; sockets, faults and clocks live outside.
 
+mod acts;
 pub mod answer;
 pub mod ask;
 pub mod charges;
 mod ids;
 pub mod ledger;
-mod methods;
+pub mod methods;
 pub mod refunds;
 pub mod settle;
 pub mod settlement;
+pub mod steps;
 
 use std::collections::HashMap;
 
@@ -19,12 +21,12 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 
 use answer::{Answer, Refusal, charge_body, refund_body};
-use ask::{Ask, Method, NewCharge, NewRefund};
-use charges::{Books, Charge, Fate, Status};
+use ask::{Ask, Method, NewCharge};
+use charges::{Charge, Decline, Fate, Status};
 use ids::Ids;
 use ledger::Ledger;
-use methods::Verdict;
 use refunds::Refund;
+use steps::Step;
 
 /// How the gateway treats its clients.
 #[derive(Clone, Copy)]
@@ -52,12 +54,19 @@ pub struct Call {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Twist {
     None,
-    /// Declined now, approved after so many milliseconds.
+    /// Declined.
+    Decline(Decline),
+    /// Declined now, approved after so many milliseconds. A cancel: cancelled now, and paid nevertheless.
     LateSuccess {
         after_ms: u64,
     },
-    /// Pending now, approved after so many milliseconds.
+    /// Pending now, and ended so after so many milliseconds.
     Pending {
+        after_ms: u64,
+        fate: Fate,
+    },
+    /// Done, and taken back after so many milliseconds.
+    FailsLater {
         after_ms: u64,
     },
 }
@@ -81,11 +90,21 @@ pub struct Change {
     pub created: bool,
 }
 
-/// Something that ends by itself.
+/// Something that happens by itself.
 pub struct Timer {
-    /// Id of the charge or refund.
+    /// Id of the charge or refund, or the reference of an operation.
     pub subject: String,
     pub after_ms: u64,
+    pub turn: Turn,
+}
+
+/// What happens then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// What is open ends as it was bound to.
+    Settle,
+    /// What was done is taken back.
+    Fail,
 }
 
 /// The first answer to an idempotency key.
@@ -103,8 +122,8 @@ pub struct Gateway {
     charge_ids: Ids,
     refunds: Vec<Refund>,
     refund_ids: Ids,
-    /// The charge that an operation of this reference made or changed; the first one, where there are several.
-    charge_by_reference: HashMap<String, usize>,
+    /// What the operation of a reference did to a charge; the first one, where there are several.
+    steps: HashMap<String, Step>,
     refund_by_reference: HashMap<String, usize>,
     kept: HashMap<String, Kept>,
     ledger: Ledger,
@@ -119,7 +138,7 @@ impl Gateway {
             charge_ids: Ids::new("ch", tag),
             refunds: Vec::new(),
             refund_ids: Ids::new("re", tag),
-            charge_by_reference: HashMap::new(),
+            steps: HashMap::new(),
             refund_by_reference: HashMap::new(),
             kept: HashMap::new(),
             ledger: Ledger::default(),
@@ -132,7 +151,7 @@ impl Gateway {
         self.charge_ids.reset();
         self.refunds.clear();
         self.refund_ids.reset();
-        self.charge_by_reference.clear();
+        self.steps.clear();
         self.refund_by_reference.clear();
         self.kept.clear();
         self.ledger = Ledger::default();
@@ -162,7 +181,7 @@ impl Gateway {
     /// The amount of the charge that a call is about, where the call names none itself.
     pub fn amount_of(&self, ask: &Ask) -> Option<i64> {
         let place = match ask {
-            Ask::ChargeByReference(reference) => self.charge_by_reference.get(reference).copied(),
+            Ask::ChargeByReference(reference) => self.steps.get(reference).map(|step| step.charge),
             Ask::RefundByReference(reference) => {
                 return self.refund_by_reference.get(reference).and_then(|n| self.refunds.get(*n)).map(|r| r.amount);
             }
@@ -179,21 +198,20 @@ impl Gateway {
     fn act(&mut self, call: &Call, twist: Twist, now: u64) -> Result<Effects, Refusal> {
         match &call.ask {
             Ask::Create(new) => Ok(self.create(new, call.owner, twist, now)),
-            Ask::Capture { charge, capture } => {
-                self.change(charge, &capture.reference, now, |charge, books| charge.capture(capture, books))
-            }
-            Ask::Cancel { charge, reference } => {
-                self.change(charge, reference, now, |charge, books| charge.cancel(reference, books))
-            }
+            Ask::Capture { charge, capture } => self.capture(charge, capture, twist, now),
+            Ask::Cancel { charge, reference } => self.cancel(charge, reference, twist, now),
             Ask::Refund { charge, refund } => self.refund(charge, refund, twist, now),
             Ask::Charge(id) => {
-                let charge = self.charge(id).ok_or(Refusal::NOT_FOUND)?;
-                Ok(Effects::only(Answer { status: StatusCode::OK, body: charge_body(charge, &charge.reference) }))
+                let place = self.charge_ids.place(id).ok_or(Refusal::NOT_FOUND)?;
+                let charge = self.charges.get(place).ok_or(Refusal::NOT_FOUND)?;
+                let body = charge_body(charge, &charge.reference, steps::own(&self.steps, charge, place));
+                Ok(Effects::only(Answer { status: StatusCode::OK, body }))
             }
             Ask::ChargeByReference(reference) => {
-                let place = self.charge_by_reference.get(reference).filter(|_| self.modes.lookup);
-                let charge = place.and_then(|place| self.charges.get(*place)).ok_or(Refusal::NOT_FOUND)?;
-                Ok(Effects::only(Answer { status: StatusCode::OK, body: charge_body(charge, reference) }))
+                let found = self.step(reference).filter(|_| self.modes.lookup);
+                let (step, charge) = found.ok_or(Refusal::NOT_FOUND)?;
+                let body = charge_body(charge, reference, Some(step));
+                Ok(Effects::only(Answer { status: StatusCode::OK, body }))
             }
             Ask::RefundByReference(reference) => {
                 let place = self.refund_by_reference.get(reference).filter(|_| self.modes.lookup);
@@ -202,108 +220,6 @@ impl Gateway {
                 Ok(Effects::only(Answer { status: StatusCode::OK, body: refund_body(refund, charge) }))
             }
         }
-    }
-
-    fn create(&mut self, new: &NewCharge, owner: u64, twist: Twist, now: u64) -> Effects {
-        let id = self.charge_ids.make();
-        let place = self.charges.len();
-        let verdict = new.method.verdict(&id, &self.pages, now);
-        let mut charge = Charge::new(id, new, owner);
-        let mut books = Books { ledger: &mut self.ledger, charge: place, refund: None, now };
-        let mut after_ms = None;
-        match (verdict, twist) {
-            (Verdict::Approve, Twist::LateSuccess { after_ms: late }) => {
-                charge.decline_for_now();
-                after_ms = Some(late);
-            }
-            (Verdict::Approve, Twist::Pending { after_ms: wait }) => {
-                charge.fate = Some(Fate::Approve);
-                after_ms = Some(wait);
-            }
-            (Verdict::Approve, Twist::None) => charge.approve(&mut books),
-            (Verdict::Decline(decline), _) => charge.decline(decline),
-            (Verdict::Pending(fate), _) => {
-                charge.fate = Some(fate);
-                after_ms = Some(self.modes.settle_ms);
-            }
-            (Verdict::Act(action), _) => {
-                charge.status = Status::RequiresAction;
-                charge.action = Some(action);
-            }
-        }
-        let status = if charge.status == Status::Declined { StatusCode::PAYMENT_REQUIRED } else { StatusCode::CREATED };
-        let body = charge_body(&charge, &charge.reference);
-        let effects = Effects {
-            change: Some(Change { kind: "charge.updated", object: body.clone(), owner, created: true }),
-            timer: after_ms.map(|after_ms| Timer { subject: charge.id.clone(), after_ms }),
-            answer: Answer { status, body },
-        };
-        self.charge_by_reference.entry(charge.reference.clone()).or_insert(place);
-        self.charges.push(charge);
-        effects
-    }
-
-    /// A capture or a cancel: changes the charge and remembers under which reference.
-    fn change(
-        &mut self,
-        id: &str,
-        reference: &str,
-        now: u64,
-        step: impl FnOnce(&mut Charge, &mut Books) -> Result<(), Refusal>,
-    ) -> Result<Effects, Refusal> {
-        let place = self.charge_ids.place(id).ok_or(Refusal::NOT_FOUND)?;
-        let charge = self.charges.get_mut(place).ok_or(Refusal::NOT_FOUND)?;
-        step(charge, &mut Books { ledger: &mut self.ledger, charge: place, refund: None, now })?;
-        self.charge_by_reference.entry(reference.to_owned()).or_insert(place);
-        let body = charge_body(charge, reference);
-        Ok(Effects {
-            change: Some(Change { kind: "charge.updated", object: body.clone(), owner: charge.owner, created: false }),
-            timer: None,
-            answer: Answer { status: StatusCode::OK, body },
-        })
-    }
-
-    fn refund(&mut self, id: &str, new: &NewRefund, twist: Twist, now: u64) -> Result<Effects, Refusal> {
-        let place = self.charge_ids.place(id).ok_or(Refusal::NOT_FOUND)?;
-        let charge = self.charges.get_mut(place).ok_or(Refusal::NOT_FOUND)?;
-        if charge.captured == 0 {
-            return Err(Refusal::bad_request("not_refundable", "nothing was captured under this charge"));
-        }
-        if new.amount > charge.refundable() {
-            return Err(Refusal::bad_request("amount_too_large", "that is more than is left to refund"));
-        }
-        let refund_place = self.refunds.len();
-        let mut refund = Refund {
-            id: self.refund_ids.make(),
-            charge: place,
-            reference: new.reference.clone(),
-            amount: new.amount,
-            status: refunds::Status::Pending,
-            late: false,
-        };
-        charge.refunding += new.amount;
-        let mut books = Books { ledger: &mut self.ledger, charge: place, refund: Some(refund_place), now };
-        let (status, after_ms) = match twist {
-            Twist::None => {
-                refund.settle(Fate::Approve, charge, &mut books)?;
-                (StatusCode::CREATED, None)
-            }
-            Twist::Pending { after_ms } => (StatusCode::CREATED, Some(after_ms)),
-            Twist::LateSuccess { after_ms } => {
-                refund.settle(Fate::Decline(methods::DO_NOT_HONOR), charge, &mut books)?;
-                refund.late = true;
-                (StatusCode::PAYMENT_REQUIRED, Some(after_ms))
-            }
-        };
-        let body = refund_body(&refund, charge);
-        let effects = Effects {
-            change: Some(Change { kind: "refund.updated", object: body.clone(), owner: charge.owner, created: false }),
-            timer: after_ms.map(|after_ms| Timer { subject: refund.id.clone(), after_ms }),
-            answer: Answer { status, body },
-        };
-        self.refund_by_reference.entry(new.reference.clone()).or_insert(refund_place);
-        self.refunds.push(refund);
-        Ok(effects)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::answer::Refusal;
+use super::answer::{Refusal, refund_body};
 use super::charges::{Books, Charge, Fate};
+use super::{Change, Gateway};
 
 #[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "lowercase")]
@@ -21,6 +22,8 @@ pub struct Refund {
     pub reference: String,
     pub amount: i64,
     pub status: Status,
+    /// How it ends while it is pending.
+    pub fate: Fate,
     /// Declined for now, and will succeed after all.
     pub late: bool,
 }
@@ -33,7 +36,7 @@ impl Refund {
     pub fn settle(&mut self, fate: Fate, charge: &mut Charge, books: &mut Books) -> Result<(), Refusal> {
         let late = self.status == Status::Declined && self.late;
         if self.status != Status::Pending && !late {
-            return Err(Refusal::bad_request("not_pending", "nothing is open here"));
+            return Err(Refusal::NOT_PENDING);
         }
         if self.status == Status::Pending {
             charge.refunding -= self.amount;
@@ -49,5 +52,20 @@ impl Refund {
         self.status = Status::Succeeded;
         charge.refund(&self.reference, self.amount, books);
         Ok(())
+    }
+}
+
+impl Gateway {
+    /// Takes a refund back that had succeeded.
+    pub(super) fn fail_refund(&mut self, place: usize, now: u64) -> Result<Change, Refusal> {
+        let refund = self.refunds.get_mut(place).ok_or(Refusal::NOT_FOUND)?;
+        if refund.status != Status::Succeeded {
+            return Err(Refusal::NOT_DONE);
+        }
+        let charge = self.charges.get_mut(refund.charge).ok_or(Refusal::NOT_FOUND)?;
+        let mut books = Books { ledger: &mut self.ledger, charge: refund.charge, refund: Some(place), now };
+        charge.fail_refund(&refund.reference, refund.amount, &mut books);
+        refund.status = Status::Declined;
+        Ok(Change { kind: "refund.updated", object: refund_body(refund, charge), owner: charge.owner, created: false })
     }
 }

@@ -9,7 +9,8 @@ use crate::clock;
 /// The gateway's fee on what it captures, in parts of ten thousand: 2 %, rounded down.
 const FEE_BASIS_POINTS: i64 = 200;
 
-/// One line per capture (`payment`) and per refund (`refund`, gross below zero), in minor units, oldest first.
+/// One line per capture (`payment`), per refund (`refund`, gross below zero) and for each that was taken back
+/// (`adjustment`), in minor units, oldest first.
 pub fn csv(gateway: &Gateway) -> String {
     let mut file = String::from("kind,id,reference,gross,fee,currency,settled_on\n");
     for movement in gateway.ledger.movements() {
@@ -21,6 +22,11 @@ pub fn csv(gateway: &Gateway) -> String {
             Kind::Refund => {
                 let Some(refund) = movement.refund.and_then(|place| gateway.refunds.get(place)) else { continue };
                 ("refund", refund.id.as_str(), -movement.amount, 0)
+            }
+            Kind::CaptureFailed => ("adjustment", charge.id.as_str(), -movement.amount, 0),
+            Kind::RefundFailed => {
+                let Some(refund) = movement.refund.and_then(|place| gateway.refunds.get(place)) else { continue };
+                ("adjustment", refund.id.as_str(), movement.amount, 0)
             }
             Kind::Authorize | Kind::Release => continue,
         };

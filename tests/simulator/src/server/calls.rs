@@ -18,6 +18,8 @@ use super::{App, Dropped, shape};
 use crate::faults::{Fault, Plan, Seen};
 use crate::gateway::answer::{Answer, Refusal};
 use crate::gateway::ask::Ask;
+use crate::gateway::charges::Fate;
+use crate::gateway::methods::DO_NOT_HONOR;
 use crate::gateway::{Call, Twist};
 
 /// The largest body a client may send, in bytes.
@@ -45,19 +47,19 @@ pub async fn answer(app: &Arc<App>, parts: Parts, body: Incoming) -> Result<Resp
             return Ok(shape::plain(refusal.answer()));
         }
     };
-    let plan = plan(app, &ask, method, path);
+    let plan = plan(app, &ask, method, path, owner);
     let request = Request::new(method, path, key.clone(), Some(&ask));
     let call = Arc::new(Call { ask, key, fingerprint: fingerprint(method, path, &body), owner });
     carry_out(app, call, plan, request, authorization).await
 }
 
 /// What goes wrong with this call. Free of charge while no fault is set.
-fn plan(app: &App, ask: &Ask, method: &str, path: &str) -> Plan {
+fn plan(app: &App, ask: &Ask, method: &str, path: &str, owner: u64) -> Plan {
     if !app.faults.active() {
         return Plan::default();
     }
     let amount = ask.amount().or_else(|| app.gateway().amount_of(ask));
-    app.faults.choose(&Seen { method, path, reference: ask.reference(), amount })
+    app.faults.choose(&Seen { method, path, reference: ask.reference(), amount, owner })
 }
 
 async fn carry_out(
@@ -78,11 +80,12 @@ async fn carry_out(
         sleep(Duration::from_millis(plan.before_ms + plan.after_ms)).await;
         return end;
     }
+    request.acted = true;
+    // Before the deed: whoever gives up waiting for a late one has called all the same.
+    let number = app.requests().add(request);
     let answer = act(app, &call, &plan).await;
     let end = present(answer, plan.fault.as_ref(), authorization, &call);
-    request.acted = true;
-    request.status = end.as_ref().ok().map(|response| response.status().as_u16());
-    app.requests().add(request);
+    app.requests().answered(number, end.as_ref().ok().map(|response| response.status().as_u16()));
     if plan.after_ms > 0 {
         sleep(Duration::from_millis(plan.after_ms)).await;
     }
@@ -107,8 +110,11 @@ fn instead(fault: &Fault) -> Option<Result<Response, Dropped>> {
         | Fault::HugeBody { .. }
         | Fault::SlowBody { .. }
         | Fault::Truncated {}
+        | Fault::Decline { .. }
         | Fault::LateSuccess { .. }
         | Fault::Pending { .. }
+        | Fault::CaptureFailsLater { .. }
+        | Fault::RefundFailsLater { .. }
         | Fault::EchoCard {} => return None,
     };
     Some(Ok(shape::plain(refusal.answer())))
@@ -117,11 +123,7 @@ fn instead(fault: &Fault) -> Option<Result<Response, Dropped>> {
 /// Lets the gateway act. After a delay it does so even if the client has gone: the call was received, and gateways
 /// finish what they began.
 async fn act(app: &Arc<App>, call: &Arc<Call>, plan: &Plan) -> Answer {
-    let twist = match plan.fault {
-        Some(Fault::LateSuccess { ms }) => Twist::LateSuccess { after_ms: ms },
-        Some(Fault::Pending { ms }) => Twist::Pending { after_ms: ms },
-        _ => Twist::None,
-    };
+    let twist = plan.fault.as_ref().map_or(Twist::None, |fault| twist(fault, &call.ask));
     if plan.before_ms == 0 {
         return app.perform(call, twist);
     }
@@ -132,6 +134,22 @@ async fn act(app: &Arc<App>, call: &Arc<Call>, plan: &Plan) -> Answer {
         tasks.spawn(async move { app.stop.run_until_cancelled(sleep(wait)).await.map(|()| app.perform(&call, twist)) });
     // Without an answer only when the simulator ends.
     late.await.ok().flatten().unwrap_or_else(|| Refusal::INTERNAL.answer())
+}
+
+/// What the fault does to the outcome itself.
+fn twist(fault: &Fault, ask: &Ask) -> Twist {
+    match *fault {
+        Fault::Decline { code } => Twist::Decline(code.0),
+        Fault::LateSuccess { ms } => Twist::LateSuccess { after_ms: ms },
+        Fault::Pending { ms, decline } => {
+            Twist::Pending { after_ms: ms, fate: if decline { Fate::Decline(DO_NOT_HONOR) } else { Fate::Approve } }
+        }
+        Fault::CaptureFailsLater { ms } if matches!(ask, Ask::Create(_) | Ask::Capture { .. }) => {
+            Twist::FailsLater { after_ms: ms }
+        }
+        Fault::RefundFailsLater { ms } if matches!(ask, Ask::Refund { .. }) => Twist::FailsLater { after_ms: ms },
+        _ => Twist::None,
+    }
 }
 
 /// The answer as the fault lets it through.
@@ -147,8 +165,11 @@ fn present(answer: Answer, fault: Option<&Fault>, authorization: &str, call: &Ca
         Fault::EchoCard {} => shape::echo(&answer, authorization, call.ask.card()),
         Fault::Status { code, body, .. } => shape::status(*code, body),
         Fault::Delay { .. }
+        | Fault::Decline { .. }
         | Fault::LateSuccess { .. }
         | Fault::Pending { .. }
+        | Fault::CaptureFailsLater { .. }
+        | Fault::RefundFailsLater { .. }
         | Fault::DropBefore {}
         | Fault::Status500 {}
         | Fault::Status409 {}

@@ -194,20 +194,19 @@ enum Outcome {
     Due,
     Approve,
     Decline,
+    /// Takes back what was done; by reference alone.
+    Fail,
 }
 
 async fn settle(State(app): State<Arc<App>>, Json(wish): Json<Settle>) -> Result<Response, Refusal> {
-    let settling = match wish.outcome {
-        Outcome::Due => Settling::Due,
-        Outcome::Approve => Settling::Approved,
-        Outcome::Decline => Settling::Refused,
-    };
-    let change = {
-        let mut gateway = app.gateway();
-        let found = wish.reference.and_then(|reference| gateway.id_of(&reference).map(str::to_owned));
-        let id = wish.id.or(found).ok_or(Refusal::NOT_FOUND)?;
-        gateway.settle(&id, settling, clock::unix_seconds())?
-    };
+    let subject = wish.id.or(wish.reference).ok_or(Refusal::NOT_FOUND)?;
+    let now = clock::unix_seconds();
+    let change = match wish.outcome {
+        Outcome::Due => app.gateway().settle(&subject, Settling::Due, now),
+        Outcome::Approve => app.gateway().settle(&subject, Settling::Approved, now),
+        Outcome::Decline => app.gateway().settle(&subject, Settling::Refused, now),
+        Outcome::Fail => app.gateway().fail(&subject, now),
+    }?;
     app.follow(Some(&change), None);
     Ok(([(CONTENT_TYPE, "application/json")], change.object).into_response())
 }

@@ -29,7 +29,6 @@ use tower::ServiceExt;
 use crate::clock;
 use crate::faults::Faults;
 use crate::gateway::answer::Answer;
-use crate::gateway::settle::Settling;
 use crate::gateway::{Call, Change, Gateway, Timer, Twist};
 use crate::webhooks::Webhooks;
 use requests::Requests;
@@ -95,7 +94,7 @@ impl App {
                 () = sleep(Duration::from_millis(timer.after_ms)) => {}
                 () = app.stop.cancelled() => return,
             }
-            let settled = app.gateway().settle(&timer.subject, Settling::Due, clock::unix_seconds());
+            let settled = app.gateway().turn(&timer.subject, timer.turn, clock::unix_seconds());
             // Cancelled or settled by hand meanwhile: then there is nothing left to do.
             if let Ok(change) = settled {
                 app.webhooks.publish(&change);

@@ -60,12 +60,20 @@ pub struct Requests {
 }
 
 impl Requests {
-    pub fn add(&mut self, mut request: Request) {
+    pub fn add(&mut self, mut request: Request) -> u64 {
         self.total += 1;
         request.number = self.total;
         if self.requests.len() == KEPT_MAX {
             self.requests.pop_front();
         }
         self.requests.push_back(request);
+        self.total
+    }
+
+    /// What the call with this number was answered, once it is.
+    pub fn answered(&mut self, number: u64, status: Option<u16>) {
+        if let Some(request) = self.requests.iter_mut().rev().find(|request| request.number == number) {
+            request.status = status;
+        }
     }
 }

@@ -7,30 +7,43 @@
 
 use std::{sync::Arc, time::Duration};
 
+use uuid::Uuid;
+
+mod journal;
+mod secrets;
+
+pub use self::journal::{pinned, question, subject, target};
+use self::{
+    journal::{answered, ways},
+    secrets::{account_secrets, holes, secrets_changed},
+};
 use super::{
     Refusal,
-    advance::{self, Subject},
-    drive::{self, Ended, Running, What, read},
-    manage_accounts, method,
-    prepare::{self, First, Underway},
+    advance::{self, Concluded, Subject},
+    answer,
+    drive::{self, Ended, OwnedReply, Running, What, read},
+    expire,
+    prepare::{self, First},
+    run,
 };
 use crate::{
     app::{App, Lease},
     connector::{
-        Version, hex,
-        types::{
-            Accepted, Action, Context, DeclineCode, Effect, Exchange, Operation, Outcome, Request, Resolution,
-            Response, Sync, SyncTarget,
-        },
+        hex,
+        types::{Accepted, DeclineCode, Effect, Exchange, Operation, OperationKind, Outcome, Request},
     },
     domain::{
-        id::{GatewayAccountId, MerchantId, OperationId, PaymentId},
+        id::{MerchantId, OperationId, PaymentId},
+        payment::State,
         resolution::{Situation, Way, choose},
+        schedule,
     },
     fault::{self, Point},
+    mutation::{self, Mutation},
     store::{
         self,
         journal::{Journaled, Leased, Question},
+        payments::Payment,
         work::Claimed,
     },
     vault::Holes,
@@ -48,9 +61,8 @@ const HELD_BACK_PAUSE_MS: i64 = 5_000;
 /// Carries on one operation that this host has claimed. Errors leave it to the next host, when the lease is over.
 #[tracing::instrument(skip_all, fields(operation.id = %OperationId::from_uuid(claimed.operation_id), task = claimed.task, fence = claimed.fence))]
 pub async fn resolve(app: &Arc<App>, claimed: Claimed, lease: Lease) {
-    fault::point(Point::AfterTakeover);
     let leased = Leased { merchant_id: claimed.merchant_id, operation_id: claimed.operation_id, fence: claimed.fence };
-    match carry_on(app, &claimed, leased, lease).await {
+    match Box::pin(carry_on(app, &claimed, leased, lease, By::Schedule)).await {
         Ok(()) => {}
         Err(Stuck::Lacking(what)) => {
             tracing::error!("this host lacks what the operation needs: {what}");
@@ -60,6 +72,52 @@ pub async fn resolve(app: &Arc<App>, claimed: Claimed, lease: Lease) {
         }
         Err(Stuck::Refused(refusal)) => tracing::warn!(%refusal, "the operation waits for its lease to end"),
     }
+}
+
+/// Finds out about the unknown operations of a payment, before a new one begins on it. Returns whether any was asked
+/// about. No round trip where none is under way.
+pub async fn first(app: &Arc<App>, payment: &Payment) -> Result<bool, Refusal> {
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let open = store::work::of_payment(&mut conn, payment.merchant_id, payment.payment_id).await?;
+    drop(conn);
+    let mut asked = false;
+    for unknown in open.into_iter().filter(|open| open.task == "resolve" && !open.held) {
+        asked |= by_hand(app, payment.merchant_id, unknown.operation_id).await?;
+    }
+    Ok(asked)
+}
+
+/// Finds out about one operation now, whatever its schedule says: that goes on as it was. False where a host has it in
+/// its hands, or it is resolved.
+pub async fn by_hand(app: &Arc<App>, merchant_id: Uuid, operation_id: Uuid) -> Result<bool, Refusal> {
+    let lease = app.new_lease();
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let claimed = store::work::claim(&mut conn, merchant_id, operation_id, app.host_id, app.lease_ms()).await?;
+    drop(conn);
+    let Some(claimed) = claimed else { return Ok(false) };
+    let leased = Leased { merchant_id, operation_id, fence: claimed.fence };
+    match Box::pin(carry_on(app, &claimed, leased, lease, By::Hand)).await {
+        Ok(()) => Ok(true),
+        // Its time stays as it was: nobody has learned anything.
+        Err(Stuck::Refused(refusal)) => {
+            postpone(app, leased, claimed.due_in_ms).await?;
+            Err(refusal)
+        }
+        Err(Stuck::Lacking(what)) => {
+            tracing::error!("this host lacks what the operation needs: {what}");
+            postpone(app, leased, claimed.due_in_ms.max(LACKING_PAUSE_MS)).await?;
+            Ok(false)
+        }
+    }
+}
+
+/// On whose account an operation is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// Its time has come.
+    Schedule,
+    /// Somebody asks. No check of the schedule is used up, and its time stays as it is.
+    Hand,
 }
 
 /// Why an operation could not be carried on.
@@ -101,6 +159,7 @@ enum Task {
 /// An operation as the journal tells it.
 struct Case {
     task: Task,
+    by: By,
     subject: Subject,
     permit: Permit,
     lease: Lease,
@@ -115,18 +174,25 @@ impl Case {
     /// What a question or a resend that came to nothing leaves: an accepted operation stays accepted, an unknown one
     /// unknown, and one that waits for its customer waits on. None where nothing was learned and nothing was tried that
     /// counts: the operation is looked at again after the pause.
-    fn knew(&self, app: &App, ended: Ended) -> Result<Ended, Pause> {
-        if let What::NotSent { held_back: true, .. } = ended.what {
-            return Err(Pause(HELD_BACK_PAUSE_MS + self.jitter_ms()));
+    fn knew(&self, ended: Ended) -> Result<Ended, Pause> {
+        if let What::NotSent { held_back: true, .. } = ended.what
+            && self.by == By::Schedule
+        {
+            return Err(Pause { in_ms: HELD_BACK_PAUSE_MS + self.jitter_ms(), reply: ended.reply.map(Box::new) });
         }
         let ended = still_unknown(ended);
         match (self.task, ended.what) {
+            (Task::Resolve | Task::Poll | Task::Act, What::Unknown(_)) if self.by == By::Hand => {
+                let in_ms = i64::try_from(self.subject.due_in.as_millis()).unwrap_or(i64::MAX);
+                Err(Pause { in_ms, reply: ended.reply.map(Box::new) })
+            }
             (Task::Poll, What::Unknown(_)) => {
                 let accepted = Accepted { gateway_reference: None, references: Vec::new() };
                 Ok(Ended { what: What::Outcome(Outcome::Pending(accepted)), reply: ended.reply })
             }
             (Task::Act, What::Unknown(_)) => {
-                Err(Pause(i64::try_from(app.config.action_ttl.as_millis()).unwrap_or(i64::MAX)))
+                let in_ms = i64::try_from(self.subject.due_in.as_millis()).unwrap_or(i64::MAX);
+                Err(Pause { in_ms, reply: ended.reply.map(Box::new) })
             }
             (_, what) => Ok(Ended { what, reply: ended.reply }),
         }
@@ -138,29 +204,87 @@ impl Case {
         i64::try_from(self.subject.leased.operation_id.as_u128() % spread).unwrap_or(0)
     }
 
-    async fn conclude(self, app: &Arc<App>, ended: Ended) -> Result<(), Stuck> {
-        match self.knew(app, ended) {
-            Ok(ended) => advance::conclude(app, self.subject, ended, None).await,
-            Err(Pause(ms)) => postpone(app, self.subject.leased, ms).await?,
+    async fn conclude(mut self, app: &Arc<App>, ended: Ended) -> Result<(), Stuck> {
+        let expires = self.task == Task::Act && self.by == By::Schedule;
+        let tries = usize::try_from(self.subject.checks).unwrap_or(0);
+        if expires {
+            // Where the gateway still waits for the customer, the attempt is looked at again should its cancel fail: ever
+            // further apart, and hourly once the schedule is used up.
+            let hourly = Duration::from_secs(schedule::PENDING_POLL_S);
+            self.subject.due_in = schedule::next_check(&app.config.verify_delays, tries).unwrap_or(hourly);
+            self.subject.checks = self.subject.checks.saturating_add(1);
+        }
+        match self.knew(ended) {
+            Ok(ended) => conclude(app, &mut self.subject, ended).await,
+            Err(pause) => self.set_aside(app, pause).await?,
+        }
+        if expires {
+            let payment = answer::payment(app, self.subject.payment.merchant(), self.subject.payment.id()).await?;
+            if payment.status == State::RequiresAction {
+                let is_last = tries >= app.config.verify_delays.len();
+                expire::unfinished(app, &payment, self.subject.leased.operation_id, is_last).await?;
+            }
         }
         Ok(())
     }
 }
 
-/// Milliseconds after which an operation is looked at again, with nothing else changed.
-struct Pause(i64);
+impl Case {
+    /// Keeps what came of the try, and looks at the operation again after the pause. Where it was sent again, "never
+    /// received" counts anew from here on.
+    async fn set_aside(&self, app: &App, pause: Pause) -> Result<(), Stuck> {
+        let row = pause.reply.as_deref().map(OwnedReply::row);
+        let leased = self.subject.leased;
+        let sent_again = self.task == Task::Resolve && self.subject.unknown_for.is_none();
+        let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+        let aside = store::journal::Aside { in_ms: pause.in_ms, checks: self.subject.checks, sent_again };
+        store::journal::set_aside(&mut conn, leased, row.as_ref(), &aside, app.clock.now()).await?;
+        Ok(())
+    }
+}
 
-async fn carry_on(app: &Arc<App>, claimed: &Claimed, leased: Leased, lease: Lease) -> Result<(), Stuck> {
-    let Some(case) = load(app, claimed, leased, lease).await? else { return Ok(()) };
+/// Through the gate, with what follows from it.
+async fn conclude(app: &Arc<App>, subject: &mut Subject, ended: Ended) {
+    if let Concluded::Done(Some(applied)) = Box::pin(advance::conclude(app, subject, ended, &mut None, None)).await {
+        run::afterwards(app, subject, &applied).await;
+    }
+}
+
+/// An operation is looked at again after this, with nothing of it changed.
+struct Pause {
+    in_ms: i64,
+    reply: Option<Box<OwnedReply>>,
+}
+
+async fn carry_on(app: &Arc<App>, claimed: &Claimed, leased: Leased, lease: Lease, by: By) -> Result<(), Stuck> {
+    match claimed.kind.as_str() {
+        "expiry" => return Ok(expire::unconfirmed(app, claimed).await?),
+        // Whoever asked it is gone, and so is the reason.
+        "sync" => {
+            fault::point_of(Point::AfterTakeover, OperationKind::Sync);
+            return Ok(super::ask::abandon(app, leased).await?);
+        }
+        _ => {}
+    }
+    let Some(mut case) = load(app, claimed, leased, lease, by).await? else { return Ok(()) };
+    case.subject.by_hand = by == By::Hand && case.task == Task::Resolve;
+    if by == By::Schedule {
+        fault::point_of(Point::AfterTakeover, case.subject.underway.operation.action.kind());
+    }
+    if case.task == Task::Act && by == By::Schedule && case.subject.age < app.config.action_ttl {
+        // A host died that had only asked: the customer still has time.
+        let left = app.config.action_ttl.saturating_sub(case.subject.age);
+        return Ok(postpone(app, leased, i64::try_from(left.as_millis()).unwrap_or(i64::MAX)).await?);
+    }
     match case.task {
-        Task::Drive => take_over(app, case).await,
-        Task::Poll | Task::Act => ask(app, case).await,
-        Task::Resolve => find_out(app, case).await,
+        Task::Drive => Box::pin(take_over(app, case)).await,
+        Task::Poll | Task::Act => Box::pin(ask(app, case)).await,
+        Task::Resolve => Box::pin(find_out(app, case)).await,
     }
 }
 
 /// Four reads; none where the operation was resolved in the meantime.
-async fn load(app: &App, claimed: &Claimed, leased: Leased, lease: Lease) -> Result<Option<Case>, Stuck> {
+async fn load(app: &App, claimed: &Claimed, leased: Leased, lease: Lease, by: By) -> Result<Option<Case>, Stuck> {
     let merchant = MerchantId::from_uuid(claimed.merchant_id);
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     let operation = store::operations::get(&mut conn, claimed.merchant_id, claimed.operation_id).await?;
@@ -168,38 +292,13 @@ async fn load(app: &App, claimed: &Claimed, leased: Leased, lease: Lease) -> Res
     let journal = store::journal::transcript(&mut conn, claimed.merchant_id, claimed.operation_id).await?;
     drop(conn);
     let (Some(operation), Some(payment)) = (operation, payment) else { return Ok(None) };
-    let Some(version) = digest_of(&operation.digest).and_then(|digest| app.registry.by_digest(&digest)) else {
+    let Some(version) = pinned(app, &operation) else {
         return Err(Stuck::Lacking(format!("version {} of connector {}", hex(&operation.digest), operation.connector)));
     };
-    let context: Context = read("operations", operation.context)?;
-    let permit = Permit::new(version.descriptor(), &context.settings)
+    let (currency, has_code) = (operation.currency.clone(), operation.has_code);
+    let subject = subject(payment, operation, version, leased, Some(claimed))?;
+    let permit = Permit::new(subject.underway.version.descriptor(), &subject.underway.context.settings)
         .map_err(|error| Stuck::Lacking(format!("the account's settings: {error}")))?;
-    let key = match (operation.key_scope, operation.key, operation.answer_status) {
-        (Some(scope), Some(key), Some(status)) => Some((scope, key, status)),
-        _ => None,
-    };
-    let underway = Underway {
-        operation_id: operation.operation_id,
-        attempt_number: operation.attempt_number,
-        gateway_account_id: operation.gateway_account_id,
-        token_id: operation.token_id,
-        key,
-        operation: Arc::new(read("operations", operation.input)?),
-        context: Arc::new(context),
-        version,
-    };
-    // A commit that lies in the future means that the database's clock was set back: no window is trusted then.
-    let age = u64::try_from(claimed.age_s).map_or(Duration::MAX, Duration::from_secs);
-    let subject = Subject {
-        payment,
-        underway,
-        leased,
-        checks: claimed.checks,
-        never_received: claimed.never_received,
-        age,
-        references: read("attempts", operation.gateway_references)?,
-        unknown_for: claimed.unknown_for_s.map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0))),
-    };
     Ok(Some(Case {
         task: match claimed.task.as_str() {
             "drive" => Task::Drive,
@@ -207,22 +306,23 @@ async fn load(app: &App, claimed: &Claimed, leased: Leased, lease: Lease) -> Res
             "act" => Task::Act,
             _ => Task::Resolve,
         },
+        by,
+        amount: subject.underway.amount,
         subject,
         permit,
         lease,
         journal,
-        amount: operation.amount,
-        currency: operation.currency,
-        has_code: operation.has_code,
+        currency,
+        has_code,
     }))
 }
 
 /// The host that drove it is gone. What it wrote down decides how to go on.
-async fn take_over(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
+async fn take_over(app: &Arc<App>, mut case: Case) -> Result<(), Stuck> {
     let replied = answered(&case.journal)?;
     if replied.len() < case.journal.len() {
         let what = What::Unknown("the host that was to send it is gone; it may have been sent".into());
-        advance::conclude(app, case.subject, Ended { what, reply: None }, None).await;
+        conclude(app, &mut case.subject, Ended { what, reply: None }).await;
         return Ok(());
     }
     // Nothing of it can be under way: what is written down has its reply, and the next step follows from that.
@@ -238,31 +338,32 @@ async fn take_over(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
         },
         Err(what) => Ended { what, reply: None },
     };
-    advance::conclude(app, case.subject, ended, None).await;
+    conclude(app, &mut case.subject, ended).await;
     Ok(())
 }
 
 /// The outcome is unknown: one of the ways that the connector declares.
-async fn find_out(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
-    fault::point(Point::BeforeResolve);
+async fn find_out(app: &Arc<App>, mut case: Case) -> Result<(), Stuck> {
+    fault::point_of(Point::BeforeResolve, case.subject.underway.operation.action.kind());
     let holes = holes(app, &case).await?;
+    case.subject.secrets_changed = secrets_changed(app, &case).await?;
     let last = case.journal.last();
     let situation = Situation {
         age: case.subject.age,
         gateway_timeout: app.exchange_timeout(),
         resendable: last.is_some_and(|last| last.resendable),
-        holes_complete: holes.is_some(),
+        // Never with another account's secret.
+        holes_complete: holes.is_some() && !case.subject.secrets_changed,
         has_reference: !case.subject.references.is_empty(),
     };
     let ways = ways(&case.subject);
     let check = usize::try_from(case.subject.checks.max(1) - 1).unwrap_or(0);
     match choose(&ways, &situation, check) {
         Some(Way::Resend { .. }) => resend(app, case, holes.unwrap_or_default()).await,
-        Some(Way::GetByReference | Way::FindByOperationId { .. }) => ask(app, case).await,
+        Some(Way::GetByReference | Way::FindByOperationId { .. }) => Box::pin(ask(app, case)).await,
         Some(Way::AwaitWebhook | Way::CancelByOperationId) | None => {
             let what = What::Unknown("there is no way to ask just now".into());
-            advance::conclude(app, case.subject, Ended { what, reply: None }, None).await;
-            Ok(())
+            case.conclude(app, Ended { what, reply: None }).await
         }
     }
 }
@@ -272,7 +373,8 @@ async fn resend(app: &Arc<App>, case: Case, holes: Holes) -> Result<(), Stuck> {
     let Some((last, before)) = case.journal.split_last() else {
         return Err(Stuck::Lacking("an exchange to send again".into()));
     };
-    let request: Request = read("exchanges", last.request.clone())?;
+    let mut request: Request = read("exchanges", last.request.clone())?;
+    request.headers.retain(|(name, _)| name != "idempotency-key" || !mutation::is(Mutation::ResendWithoutKey));
     let mut running = running(
         &case,
         case.subject.leased.operation_id,
@@ -297,18 +399,7 @@ async fn ask(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
     let Some(target) = target(&underway.operation.action) else {
         return Err(Stuck::Lacking("an operation that can be asked about".into()));
     };
-    let sync_id = OperationId::from_uuid(app.ids.v7());
-    let operation = Arc::new(Operation {
-        id: sync_id.to_string(),
-        payment_id: underway.operation.payment_id.clone(),
-        references: case.subject.references.clone(),
-        action: Action::Sync(Sync { target_id: underway.operation.id.clone(), target }),
-    });
-    let context = Arc::new(Context {
-        settings: underway.context.settings.clone(),
-        now: u64::try_from(app.clock.now().timestamp_millis()).unwrap_or(0),
-        nonce: app.ids.nonce().to_vec(),
-    });
+    let (sync_id, operation, context) = question(app, underway, &case.subject.references, target);
     let (_, first) = prepare::first_run(app, &underway.version, &context, &operation).await?;
     let request = match first {
         First::Send(request) if request.effect == Effect::Reads => request,
@@ -339,6 +430,7 @@ async fn ask(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
         return Ok(());
     }
     drop(conn);
+    fault::point_of(Point::AfterCommitOne, OperationKind::Sync);
     let mut running = Running { lease, context, ..running(&case, sync_id.uuid(), operation, secrets, Vec::new()) };
     let ended = drive::drive(app, &mut running, request).await;
     case.conclude(app, ended).await
@@ -354,17 +446,30 @@ async fn unknown(app: &Arc<App>, case: Case, why: &str) -> Result<(), Stuck> {
 fn still_unknown(ended: Ended) -> Ended {
     let what = match ended.what {
         What::NotSent { why, .. } => What::Unknown(why),
-        What::Outcome(Outcome::NotProcessed(_)) => {
-            What::Unknown("this time the gateway says that it did nothing".into())
-        }
-        What::Outcome(Outcome::Declined(decline))
-            if decline.code == DeclineCode::Misconfigured || decline.gateway_reference.is_none() =>
-        {
-            What::Unknown(format!("this time the gateway refused to look at it: {}", decline.gateway_code))
+        What::Outcome(outcome) if speaks_of_itself(&outcome) => {
+            What::Unknown("this time the gateway did nothing, or refused to look at it".into())
         }
         what @ (What::Outcome(_) | What::Unknown(_) | What::LeaseLost | What::Interrupted(_)) => what,
     };
     Ended { what, reply: ended.reply }
+}
+
+/// Whether the answer to a question, or to a resend, says nothing about the first time.
+#[must_use]
+pub fn speaks_of_itself(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::NotProcessed(_) => true,
+        Outcome::Declined(decline) => decline.code == DeclineCode::Misconfigured || decline.gateway_reference.is_none(),
+        Outcome::Authorized(_)
+        | Outcome::Captured(_)
+        | Outcome::Cancelled(_)
+        | Outcome::Refunded(_)
+        | Outcome::ActionRequired(_)
+        | Outcome::ReadyToComplete(_)
+        | Outcome::Pending(_)
+        | Outcome::Expired(_)
+        | Outcome::NeverReceived => false,
+    }
 }
 
 fn running(
@@ -387,91 +492,4 @@ fn running(
         holes,
         transcript,
     }
-}
-
-/// What fills the operation's holes; none where the vault has let go of something that it had, a card code above all,
-/// or where it does not open (which a person must see in the end: the schedule runs on).
-async fn holes(app: &App, case: &Case) -> Result<Option<Holes>, Stuck> {
-    let secrets = match account_secrets(app, case).await {
-        Ok(secrets) => secrets,
-        Err(Stuck::Refused(refusal @ Refusal::Unavailable { .. })) => return Err(refusal.into()),
-        Err(Stuck::Refused(refusal)) => {
-            tracing::error!(%refusal, "the gateway account's secrets do not open");
-            return Ok(None);
-        }
-        Err(Stuck::Lacking(what)) => {
-            tracing::error!(what, "the operation's gateway account is gone");
-            return Ok(None);
-        }
-    };
-    let filling = match method::filling_of(app, case.subject.payment.merchant(), case.subject.underway.token_id).await {
-        Ok(filling) => filling,
-        Err(refusal @ Refusal::Unavailable { .. }) => return Err(refusal.into()),
-        Err(refusal) => {
-            tracing::error!(%refusal, "what the customer pays with does not open");
-            None
-        }
-    };
-    Ok(filling.filter(|filling| filling.has_code() || !case.has_code).map(|filling| filling.into_holes(secrets)))
-}
-
-async fn account_secrets(app: &App, case: &Case) -> Result<Holes, Stuck> {
-    let account = GatewayAccountId::from_uuid(case.subject.underway.gateway_account_id);
-    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-    // A deleted account's operations are still finished: its row stays.
-    let row = store::gateway_accounts::get(&mut conn, case.subject.payment.merchant(), account).await?;
-    let row = row.ok_or_else(|| Stuck::Lacking(format!("gateway account {account}")))?;
-    Ok(manage_accounts::holes_secrets(app, &row)?)
-}
-
-/// The exchanges that have a complete reply, up to the first that has none.
-fn answered(journal: &[Journaled]) -> Result<Vec<Exchange>, store::Error> {
-    let mut transcript = Vec::with_capacity(journal.len());
-    for exchange in journal {
-        let (Some(status), Some(headers), Some(body)) = (exchange.status, &exchange.headers, &exchange.body) else {
-            break;
-        };
-        transcript.push(Exchange {
-            request: read("exchanges", exchange.request.clone())?,
-            response: Response {
-                status: status.unsigned_abs(),
-                headers: read("exchange_replies", headers.clone())?,
-                body: body.clone(),
-            },
-        });
-    }
-    Ok(transcript)
-}
-
-fn target(action: &Action) -> Option<SyncTarget> {
-    match action.clone() {
-        Action::Authorize(authorize) => Some(SyncTarget::Authorize(authorize)),
-        Action::Complete(complete) => Some(SyncTarget::Complete(complete)),
-        Action::Capture(capture) => Some(SyncTarget::Capture(capture)),
-        Action::Cancel(cancel) => Some(SyncTarget::Cancel(cancel)),
-        Action::Refund(refund) => Some(SyncTarget::Refund(refund)),
-        Action::Sync(_) => None,
-    }
-}
-
-fn ways(subject: &Subject) -> Vec<Way> {
-    let version: &Version = &subject.underway.version;
-    let kind = subject.underway.operation.action.kind();
-    let declared = version.descriptor().rules(kind).map(|rules| rules.resolutions.as_slice()).unwrap_or_default();
-    declared
-        .iter()
-        .map(|resolution| match resolution {
-            Resolution::Resend(seconds) => Way::Resend { window: Duration::from_secs(u64::from(*seconds)) },
-            Resolution::GetByReference => Way::GetByReference,
-            Resolution::FindByOperationId(seconds) => {
-                Way::FindByOperationId { settle: Duration::from_secs(u64::from(*seconds)) }
-            }
-            Resolution::AwaitWebhook => Way::AwaitWebhook,
-            Resolution::CancelByOperationId => Way::CancelByOperationId,
-        })
-        .collect()
-}
-
-fn digest_of(bytes: &[u8]) -> Option<[u8; 32]> {
-    bytes.try_into().ok()
 }
