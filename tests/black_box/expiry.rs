@@ -89,6 +89,26 @@ async fn it_expires_by_proof_alone() {
     nothing_is_under_way(&world).await;
 }
 
+/// The gateway has called it off for us, and its reply is on its way, when somebody asks it about the charge itself: that
+/// it is cancelled is our own cancel's doing, and the payment has expired, whichever of the two words comes first.
+#[tokio::test]
+async fn it_has_expired_whoever_says_first_that_it_is_called_off() {
+    let world = hasty().start().await;
+    let id = world.on(0).challenged("pay", 1_000, "automatic").await.id();
+    world.simulator.fail_next_steps(1, json!({ "delay": { "ms": 1_000, "when": "after" } })).await;
+    eventually("the gateway has called it off", async || {
+        let charges = world.simulator.charges().await;
+        if charges[0]["status"] == "cancelled" { Ok(()) } else { Err(format!("{charges:?}")) }
+    })
+    .await;
+    world.step(&id, "sync", &json!({})).await.expect(200);
+    world.payment_becomes(&id, "expired").await;
+    nothing_is_under_way(&world).await;
+    assert_eq!(world.on(0).states(&id).await, ["created", "processing", "requires_action", "expired"]);
+    let events = world.events_of(&id).await;
+    assert_eq!(events.last().map(String::as_str), Some("payment.expired"), "{events:?}");
+}
+
 /// Expired, and paid nevertheless: the gateway had taken the cancel and the money. A person decides.
 #[tokio::test]
 async fn what_is_paid_after_it_expired_is_for_a_person() {

@@ -24,12 +24,16 @@ use super::{
     Answer,
     drive::{OwnedReply, What},
     learned::Learned,
-    prepare::Underway,
+    prepare::{Purpose, Underway},
 };
 use crate::{
     app::App,
     connector::types::{Outcome, Pairs},
-    domain::{book::Entry, id::OrderId},
+    domain::{
+        book::{Entry, Fact},
+        id::OrderId,
+        payment::Event,
+    },
     fault::{self, Point},
     store::{
         self,
@@ -160,6 +164,7 @@ pub async fn write(
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     let order = subject.payment.order_id.map(OrderId::from_uuid);
     let merchant = subject.payment.merchant();
+    let learned = called_off_by_whom(&mut conn, subject, learned).await?;
     // Payments of one order meet at its row. Whoever was too late once takes its lock before deciding again.
     let locks = order.filter(|_| subject.stale_tries > 0);
     let (after, finished, give_back_fence) = if locks.is_none() && beside.is_empty() {
@@ -212,6 +217,23 @@ pub async fn write(
     subject.order = None;
     subject.payment = after.payment;
     Ok(Some(applied))
+}
+
+/// That an attempt is called off, the gateway says without saying by whom. Where the host's own cancel is under way, because
+/// nobody finished the payment in time, it is that one's doing, and the payment has expired: whichever of the two words
+/// comes first. One read, and none where nothing is under way.
+async fn called_off_by_whom(
+    conn: &mut PgConnection,
+    subject: &Subject,
+    mut learned: Learned,
+) -> Result<Learned, store::Error> {
+    let Fact::Attempt { event: Event::Cancelled, proved } = learned.fact else { return Ok(learned) };
+    let Some(open) = subject.payment.open_operation else { return Ok(learned) };
+    let cancel = store::operations::get(conn, subject.payment.merchant_id, open).await?;
+    if cancel.and_then(|cancel| cancel.purpose).as_deref() == Some(Purpose::Expiry.into()) {
+        learned.fact = Fact::Attempt { event: Event::Lapsed, proved };
+    }
+    Ok(learned)
 }
 
 /// Commit 2 with all that goes beside it, in the caller's transaction.
