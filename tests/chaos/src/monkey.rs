@@ -18,6 +18,9 @@ use crate::{
 
 /// How long commits are held up at a lock, so that a host is frozen before it sends what it has written down.
 const HELD_UP: Duration = Duration::from_millis(350);
+/// How much longer than its lease such a host is frozen, from and to. What it sends then is dated after all that the checker
+/// forgives: gateways date in whole seconds.
+const FROZEN_BEYOND_MS: (u64, u64) = (3_000, 4_000);
 /// Between two looks at whether clients are done.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -66,7 +69,7 @@ pub async fn rage(plan: &Plan, world: &mut World, log: &Log, done: &AtomicBool) 
         Weather::Only(mix) => mix,
     };
     for gateway in &world.gateways {
-        weather::set(gateway, mix, "normal", world.listens()).await;
+        weather::set(gateway, mix, plan.webhooks, world.listens()).await;
     }
     let acts: &[(u32, Act)] = match plan.acts {
         Acts::All => ACTS,
@@ -119,7 +122,8 @@ impl Act {
                 host.thaw();
             }
             Self::FreezeBeforeSending => {
-                let frozen = dice.millis(1_000, 4_000) + Duration::from_millis(LEASE_MS.unsigned_abs());
+                let frozen = dice.millis(FROZEN_BEYOND_MS.0, FROZEN_BEYOND_MS.1);
+                let frozen = frozen + Duration::from_millis(LEASE_MS.unsigned_abs());
                 freeze_before_sending(world, number, frozen).await?;
             }
             Self::Drain => {

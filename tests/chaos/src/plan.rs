@@ -21,6 +21,8 @@ pub struct Plan {
     pub acts: Acts,
     /// How the gateways behave.
     pub weather: Weather,
+    /// How webhooks travel, as the simulator calls it, for as long as the weather does not change that.
+    pub webhooks: &'static str,
     /// What of the host is broken on purpose, by its name.
     pub mutation: Option<&'static str>,
     /// All payments are made at this gateway; at any where none is said.
@@ -73,6 +75,7 @@ impl Plan {
             clients: CLIENTS,
             acts: Acts::All,
             weather: Weather::Changing,
+            webhooks: "normal",
             mutation: None,
             gateway: None,
         }

@@ -137,6 +137,7 @@ pub fn line(sequence: i64, from: Option<&str>, to: &str) -> Line {
         from: from.map(str::to_owned),
         to: to.to_owned(),
         event: String::new(),
+        operation: Some(OPERATION.to_owned()),
     }
 }
 

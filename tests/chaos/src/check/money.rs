@@ -19,6 +19,7 @@ pub fn check(facts: &Facts, index: &Index<'_>, breaches: &mut Vec<Breach>) {
     once(facts, index, breaches);
     written_before(facts, index, breaches);
     truly_not_sent(facts, index, breaches);
+    truly_declined(facts, index, breaches);
     within_the_lease(facts, index, breaches);
     for payment in &facts.books.payments {
         one_charge(payment, index, breaches);
@@ -60,14 +61,36 @@ fn written_before(facts: &Facts, index: &Index<'_>, breaches: &mut Vec<Breach>) 
     }
 }
 
-/// "Not sent" is a proof: no gateway has ever heard of it.
+/// "Not sent" is a proof: no gateway has ever heard of it. Whoever said so once was wrong, also where the gateway has put it
+/// right since.
 fn truly_not_sent(facts: &Facts, index: &Index<'_>, breaches: &mut Vec<Breach>) {
     let heard: BTreeSet<&str> = facts.ledger.charges.iter().map(|charge| charge.reference.as_str()).collect();
     let moved: BTreeSet<&str> = facts.ledger.movements.iter().map(|movement| movement.reference.as_str()).collect();
-    for operation in index.operations.values().filter(|operation| operation.status == "not_sent") {
-        if heard.contains(operation.id.as_str()) || moved.contains(operation.id.as_str()) {
-            let what = format!("{} counts as not sent, and its gateway has it", operation.id);
-            breaches.push(Breach::of("what was not sent has not arrived", Some(&operation.payment), what));
+    let of_trail = facts.books.trail.iter().filter(|line| line.event == "not_sent");
+    let counts = index.operations.values().filter(|operation| operation.status == "not_sent");
+    let not_sent: BTreeSet<(&str, &str)> = of_trail
+        .filter_map(|line| Some((line.operation.as_deref()?, line.payment.as_str())))
+        .chain(counts.map(|operation| (operation.id.as_str(), operation.payment.as_str())))
+        .collect();
+    for (operation, payment) in not_sent {
+        if heard.contains(operation) || moved.contains(operation) {
+            let what = format!("{operation} was said not to be sent, and its gateway has it");
+            breaches.push(Breach::of("what was not sent has not arrived", Some(payment), what));
+        }
+    }
+}
+
+/// A decline is the gateway's word, and stands in the operation that it was said of: neither silence nor time is one, also
+/// where it is put right later.
+fn truly_declined(facts: &Facts, index: &Index<'_>, breaches: &mut Vec<Breach>) {
+    for line in facts.books.trail.iter().filter(|line| line.event == "declined") {
+        let operation = line.operation.as_deref().and_then(|id| index.operations.get(id));
+        let said = operation.is_some_and(|operation| {
+            [&operation.outcome, &operation.correction].iter().any(|said| said.get("Declined").is_some())
+        });
+        if !said {
+            let what = format!("line {} of the trail is a decline that no gateway has said", line.sequence);
+            breaches.push(Breach::of("a decline is the gateway's word", Some(&line.payment), what));
         }
     }
 }

@@ -98,7 +98,25 @@ fn what_is_on_the_wire_was_written_down() {
 
 #[test]
 fn not_sent_is_a_proof() {
-    broken("what was not sent has not arrived", |facts| facts.books.operations[1].status = "not_sent".to_owned());
+    let rule = "what was not sent has not arrived";
+    broken(rule, |facts| facts.books.operations[1].status = "not_sent".to_owned());
+    // Put right since, and said nevertheless.
+    broken(rule, |facts| facts.books.trail[2].event = "not_sent".to_owned());
+}
+
+#[test]
+fn a_decline_needs_the_gateways_word() {
+    let declined = |facts: &mut Facts| facts.books.trail[2].event = "declined".to_owned();
+    broken("a decline is the gateway's word", declined);
+    broken("a decline is the gateway's word", |facts| {
+        declined(facts);
+        facts.books.trail[2].operation = None;
+    });
+    let said = but(|facts| {
+        declined(facts);
+        facts.books.operations[0].outcome = json!({ "Declined": { "gateway_code": "do_not_honor" } });
+    });
+    assert_eq!(said, []);
 }
 
 #[test]

@@ -65,6 +65,8 @@ pub struct Operation {
     pub amount: i64,
     pub account: String,
     pub outcome: Value,
+    /// What its gateway said of it after that.
+    pub correction: Value,
     /// Unix time in milliseconds.
     pub created_ms: i64,
 }
@@ -85,6 +87,8 @@ pub struct Line {
     pub from: Option<String>,
     pub to: String,
     pub event: String,
+    /// Of which something was learned; none where the line is about the payment itself.
+    pub operation: Option<String>,
 }
 
 /// `outbox`: one event for the merchant.
@@ -172,7 +176,8 @@ pub async fn read(database: &Database) -> anyhow::Result<Books> {
     })
     .await?;
     let sql = "select operation_id, payment_id, attempt_number, kind, status, amount, gateway_account_id,
-                      coalesce(outcome, 'null'), (extract(epoch from created_at) * 1000)::bigint
+                      coalesce(outcome, 'null'), coalesce(correction, 'null'),
+                      (extract(epoch from created_at) * 1000)::bigint
                  from operations";
     books.operations = rows(&mut conn, sql, |row| {
         Ok(Operation {
@@ -184,7 +189,8 @@ pub async fn read(database: &Database) -> anyhow::Result<Books> {
             amount: row.try_get(5)?,
             account: GatewayAccountId::from_uuid(row.try_get(6)?).to_string(),
             outcome: row.try_get(7)?,
-            created_ms: row.try_get(8)?,
+            correction: row.try_get(8)?,
+            created_ms: row.try_get(9)?,
         })
     })
     .await?;
@@ -200,7 +206,7 @@ pub async fn read(database: &Database) -> anyhow::Result<Books> {
 
 /// What is only ever added to, and what hangs on it.
 async fn journals(conn: &mut PgConnection, books: &mut Books) -> anyhow::Result<()> {
-    let sql = "select payment_id, sequence::bigint, from_state, to_state, event from payment_events
+    let sql = "select payment_id, sequence::bigint, from_state, to_state, event, operation_id from payment_events
                 order by payment_id, sequence";
     books.trail = rows(conn, sql, |row| {
         Ok(Line {
@@ -209,6 +215,7 @@ async fn journals(conn: &mut PgConnection, books: &mut Books) -> anyhow::Result<
             from: row.try_get(2)?,
             to: row.try_get(3)?,
             event: row.try_get(4)?,
+            operation: row.try_get::<Option<Uuid>, _>(5)?.map(operation),
         })
     })
     .await?;
