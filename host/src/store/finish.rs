@@ -357,21 +357,14 @@ pub async fn finish(conn: &mut PgConnection, finish: Finish<'_>) -> Result<Finis
             (Some(task), in_ms, checks, never_received, unknown_now)
         }
     };
-    let reply = reply.as_ref();
     let query = sqlx::query(statement)
         .bind(finish.merchant_id)
         .bind(finish.operation_id)
         .bind(finish.payment_id)
         .bind(finish.fence)
         .bind(finish.expected_version)
-        .bind(reply.map_or(finish.operation_id, |reply| reply.operation_id))
-        .bind(reply.map(|reply| reply.position))
-        .bind(reply.map(|reply| reply.kind))
-        .bind(reply.and_then(|reply| reply.status))
-        .bind(reply.and_then(|reply| reply.headers.as_ref()))
-        .bind(reply.and_then(|reply| reply.body))
-        .bind(reply.and_then(|reply| reply.detail))
-        .bind(reply.map(|reply| reply.received_at))
+        .bind(reply.as_ref().map_or(finish.operation_id, |reply| reply.operation_id));
+    let query = bind_reply(query, reply.as_ref())
         .bind(task)
         .bind(in_ms)
         .bind(checks)
@@ -437,6 +430,22 @@ pub async fn finish(conn: &mut PgConnection, finish: Finish<'_>) -> Result<Finis
     let row = query.fetch_one(conn).await?;
     let held: i64 = sqlx::Row::try_get(&row, "held")?;
     Ok(if held == 1 { Finished::Yes } else { Finished::No })
+}
+
+/// Binds what is kept of a reply, in the order of `exchange_replies`: position, kind, status, headers, body, detail,
+/// `received_at`. All of them null where there is none.
+pub(super) fn bind_reply<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    reply: Option<&Reply<'_>>,
+) -> Query<'q, Postgres, PgArguments> {
+    query
+        .bind(reply.map(|reply| reply.position))
+        .bind(reply.map(|reply| reply.kind))
+        .bind(reply.and_then(|reply| reply.status))
+        .bind(reply.and_then(|reply| reply.headers.as_ref()))
+        .bind(reply.and_then(|reply| reply.body))
+        .bind(reply.and_then(|reply| reply.detail))
+        .bind(reply.map(|reply| reply.received_at))
 }
 
 fn bind_order<'q>(query: Query<'q, Postgres, PgArguments>, order: &OrderColumns) -> Query<'q, Postgres, PgArguments> {

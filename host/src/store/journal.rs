@@ -2,10 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection, Postgres, Row as _, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
-use super::{Error, begin::Exchange, finish::Reply};
+use super::{
+    Error,
+    begin::Exchange,
+    finish::{Reply, bind_reply},
+};
 
 /// Whose lease a write is made under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,19 +38,19 @@ pub async fn next_exchange(
     lease_ms: i64,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
-    let row: (i64,) = sqlx::query_as(
+    let query = sqlx::query(
         "-- store::journal::next_exchange
         with held as (
-            update work set due_at = clock_timestamp() + $15 * interval '1 millisecond'
+            update work set due_at = clock_timestamp() + $16 * interval '1 millisecond'
              where merchant_id = $1 and operation_id = $2 and fence = $3
             returning merchant_id),
         reply as (
             insert into exchange_replies (merchant_id, operation_id, position, fence, kind, status, headers, body, detail, received_at)
-            select $1, $4, $5, $3, $6, $7, $8, $9, $10, $16 from held where $6::text is not null
+            select $1, $4, $5, $3, $6, $7, $8, $9, $10, $11 from held where $6::text is not null
             returning 1),
         next as (
             insert into exchanges (merchant_id, operation_id, position, request, effect, resendable, created_at)
-            select $1, $4, $11, $12, $13, $14, $16 from held
+            select $1, $4, $12, $13, $14, $15, $17 from held
             returning 1)
         select (select count(*) from held)
                / (case when (select count(*) from held) = 0 then 1
@@ -57,22 +61,15 @@ pub async fn next_exchange(
     .bind(leased.merchant_id)
     .bind(leased.operation_id)
     .bind(leased.fence)
-    .bind(next.asking)
-    .bind(reply.map(|reply| reply.position))
-    .bind(reply.map(|reply| reply.kind))
-    .bind(reply.and_then(|reply| reply.status))
-    .bind(reply.and_then(|reply| reply.headers.as_ref()))
-    .bind(reply.and_then(|reply| reply.body))
-    .bind(reply.and_then(|reply| reply.detail))
-    .bind(next.position)
-    .bind(&next.exchange.request)
-    .bind(<&str>::from(next.exchange.effect))
-    .bind(next.exchange.resendable)
-    .bind(lease_ms)
-    .bind(now)
-    .fetch_one(conn)
-    .await?;
-    Ok(row.0 == 1)
+    .bind(next.asking);
+    let query = bind_reply(query, reply)
+        .bind(next.position)
+        .bind(&next.exchange.request)
+        .bind(<&str>::from(next.exchange.effect))
+        .bind(next.exchange.resendable)
+        .bind(lease_ms)
+        .bind(now);
+    was_held(conn, query).await
 }
 
 /// A question about an operation: its own row, with its whole input.
@@ -99,8 +96,7 @@ pub async fn begin_sync(
     lease_ms: i64,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
-    let exchange = question.exchange.as_ref();
-    let row: (i64,) = sqlx::query_as(
+    let query = sqlx::query(
         "-- store::journal::begin_sync
         with held as (
             update work set due_at = clock_timestamp() + $4 * interval '1 millisecond'
@@ -124,24 +120,8 @@ pub async fn begin_sync(
     .bind(leased.merchant_id)
     .bind(leased.operation_id)
     .bind(leased.fence)
-    .bind(lease_ms)
-    .bind(question.operation_id)
-    .bind(question.payment_id)
-    .bind(question.attempt_number)
-    .bind(question.gateway_account_id)
-    .bind(question.amount)
-    .bind(question.currency)
-    .bind(question.connector)
-    .bind(question.digest)
-    .bind(&question.input)
-    .bind(&question.context)
-    .bind(now)
-    .bind(exchange.map(|exchange| &exchange.request))
-    .bind(exchange.map(|exchange| <&str>::from(exchange.effect)))
-    .bind(exchange.is_some_and(|exchange| exchange.resendable))
-    .fetch_one(conn)
-    .await?;
-    Ok(row.0 == 1)
+    .bind(lease_ms);
+    was_held(conn, bind_question(query, question, now)).await
 }
 
 /// Writes down a question about an operation that is resolved, under a lease of its own (fence 1): one statement, one
@@ -154,8 +134,7 @@ pub async fn begin_question(
     lease_ms: i64,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let exchange = question.exchange.as_ref();
-    let row = sqlx::query(
+    let query = sqlx::query(
         "-- store::journal::begin_question
         with lease as (
             insert into work (merchant_id, operation_id, payment_id, kind, task, owner, due_at, created_at)
@@ -174,25 +153,33 @@ pub async fn begin_question(
                           and (select count(*) from exchange) = ($13::jsonb is not null)::int then 1
                          else 0 end)",
     )
-    .bind(merchant_id)
-    .bind(question.operation_id)
-    .bind(question.payment_id)
-    .bind(question.attempt_number)
-    .bind(question.gateway_account_id)
-    .bind(question.amount)
-    .bind(question.currency)
-    .bind(question.connector)
-    .bind(question.digest)
-    .bind(&question.input)
-    .bind(&question.context)
-    .bind(now)
-    .bind(exchange.map(|exchange| &exchange.request))
-    .bind(exchange.map(|exchange| <&str>::from(exchange.effect)))
-    .bind(exchange.is_some_and(|exchange| exchange.resendable))
-    .bind(owner)
-    .bind(lease_ms);
-    row.fetch_one(conn).await?;
+    .bind(merchant_id);
+    bind_question(query, question, now).bind(owner).bind(lease_ms).fetch_one(conn).await?;
     Ok(())
+}
+
+/// Binds a question's own row and its first request: fourteen values, from its id to whether the request may be sent again.
+fn bind_question<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    question: &Question<'_>,
+    now: DateTime<Utc>,
+) -> Query<'q, Postgres, PgArguments> {
+    let exchange = question.exchange.as_ref();
+    query
+        .bind(question.operation_id)
+        .bind(question.payment_id)
+        .bind(question.attempt_number)
+        .bind(question.gateway_account_id)
+        .bind(question.amount)
+        .bind(question.currency)
+        .bind(question.connector)
+        .bind(question.digest)
+        .bind(&question.input)
+        .bind(&question.context)
+        .bind(now)
+        .bind(exchange.map(|exchange| &exchange.request))
+        .bind(exchange.map(|exchange| <&str>::from(exchange.effect)))
+        .bind(exchange.is_some_and(|exchange| exchange.resendable))
 }
 
 /// Ends such a question: its reply, what it said, its lease. Returns false, with nothing written, where the lease is
@@ -204,7 +191,7 @@ pub async fn end_question(
     outcome: Option<&Value>,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
-    let row: (i64,) = sqlx::query_as(
+    let query = sqlx::query(
         "-- store::journal::end_question
         with held as (
             delete from work where merchant_id = $1 and operation_id = $2 and fence = $3
@@ -225,19 +212,14 @@ pub async fn end_question(
     )
     .bind(leased.merchant_id)
     .bind(leased.operation_id)
-    .bind(leased.fence)
-    .bind(reply.map(|reply| reply.position))
-    .bind(reply.map(|reply| reply.kind))
-    .bind(reply.and_then(|reply| reply.status))
-    .bind(reply.and_then(|reply| reply.headers.as_ref()))
-    .bind(reply.and_then(|reply| reply.body))
-    .bind(reply.and_then(|reply| reply.detail))
-    .bind(reply.map(|reply| reply.received_at))
-    .bind(outcome)
-    .bind(now)
-    .fetch_one(conn)
-    .await?;
-    Ok(row.0 == 1)
+    .bind(leased.fence);
+    was_held(conn, bind_reply(query, reply).bind(outcome).bind(now)).await
+}
+
+/// Runs a statement that counts the rows it holds by the lease: whether there was one.
+async fn was_held(conn: &mut PgConnection, query: Query<'_, Postgres, PgArguments>) -> Result<bool, Error> {
+    let row = query.fetch_one(conn).await?;
+    Ok(row.try_get::<i64, _>(0)? == 1)
 }
 
 /// When an operation is looked at again of which nothing was learned.
@@ -258,7 +240,7 @@ pub async fn set_aside(
     aside: &Aside,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    sqlx::query(
+    let query = sqlx::query(
         "-- store::journal::set_aside
         with held as (
             update work
@@ -279,18 +261,8 @@ pub async fn set_aside(
     .bind(leased.fence)
     .bind(aside.in_ms)
     .bind(aside.sent_again)
-    .bind(reply.map(|reply| reply.operation_id))
-    .bind(reply.map(|reply| reply.position))
-    .bind(reply.map(|reply| reply.kind))
-    .bind(reply.and_then(|reply| reply.status))
-    .bind(reply.and_then(|reply| reply.headers.as_ref()))
-    .bind(reply.and_then(|reply| reply.body))
-    .bind(reply.and_then(|reply| reply.detail))
-    .bind(reply.map(|reply| reply.received_at))
-    .bind(now)
-    .bind(aside.checks)
-    .execute(conn)
-    .await?;
+    .bind(reply.map(|reply| reply.operation_id));
+    bind_reply(query, reply).bind(now).bind(aside.checks).execute(conn).await?;
     Ok(())
 }
 
@@ -298,31 +270,23 @@ pub async fn set_aside(
 /// lease has brought one already, that one stands. An operation that is still unresolved is asked about at once. Touches
 /// one row, or none where that reply is kept already.
 pub async fn late_reply(conn: &mut PgConnection, leased: Leased, reply: &Reply<'_>) -> Result<(), Error> {
-    sqlx::query(
+    let query = sqlx::query(
         "-- store::journal::late_reply
         with kept as (
             insert into exchange_replies
                 (merchant_id, operation_id, position, fence, kind, status, headers, body, detail, late, received_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, true, $10)
+            values ($1, $4, $5, $2, $6, $7, $8, $9, $10, true, $11)
             on conflict do nothing
             returning merchant_id)
         update work set due_at = least(due_at, clock_timestamp()) from kept
-         where work.merchant_id = $1 and work.operation_id = $11 and work.task in ('resolve', 'poll')
+         where work.merchant_id = $1 and work.operation_id = $3 and work.task in ('resolve', 'poll')
            and (work.owner is null or work.due_at <= clock_timestamp())",
     )
     .bind(leased.merchant_id)
-    .bind(reply.operation_id)
-    .bind(reply.position)
     .bind(leased.fence)
-    .bind(reply.kind)
-    .bind(reply.status)
-    .bind(&reply.headers)
-    .bind(reply.body)
-    .bind(reply.detail)
-    .bind(reply.received_at)
     .bind(leased.operation_id)
-    .execute(conn)
-    .await?;
+    .bind(reply.operation_id);
+    bind_reply(query, Some(reply)).execute(conn).await?;
     Ok(())
 }
 
