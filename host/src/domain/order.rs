@@ -6,7 +6,7 @@
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// Where an order stands. The names are the API's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum OrderStatus {
     /// Nothing is paid yet.

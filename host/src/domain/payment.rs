@@ -14,7 +14,7 @@ pub enum CaptureMethod {
 }
 
 /// Where a payment stands. The names are the API's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
     /// Nothing was tried yet.

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use serde_json::Value;
-use strum::VariantArray as _;
+use strum::VariantNames as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -84,7 +84,7 @@ fn new_order(body: &Value) -> Result<NewOrder, Vec<Fault>> {
 async fn list(State(http): State<Http>, Merchant(merchant): Merchant, query: Query) -> Result<Response, Problem> {
     let (reference, filter, limit) = query.read(|fields| {
         let reference = fields.optional("reference", kinds::text(1..=REFERENCE_MAX_CHARACTERS));
-        let status = fields.optional("status", status);
+        let status = fields.optional("status", kinds::word(OrderStatus::VARIANTS));
         let before = fields.optional("cursor", kinds::id::<OrderId>).map(OrderId::uuid);
         let limit = respond::limit(fields);
         Some((reference, Filter { status, before, limit: limit + 1 }, limit))
@@ -103,13 +103,6 @@ async fn list(State(http): State<Http>, Merchant(merchant): Merchant, query: Que
         None => store::orders::list(&mut conn, merchant, &filter).await?,
     };
     Ok(respond::ok(&List::page(&rows, limit, |row| row.id().to_string(), OrderView::new)))
-}
-
-fn status(value: &Value) -> Result<OrderStatus, String> {
-    kinds::string(value)?.parse().map_err(|_| {
-        let words: Vec<&'static str> = OrderStatus::VARIANTS.iter().map(Into::into).collect();
-        format!("must be one of: {}", words.join(", "))
-    })
 }
 
 /// One order.

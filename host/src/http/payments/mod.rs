@@ -9,8 +9,7 @@ pub use schema::CardInput;
 
 use axum::{extract::State, response::Response};
 use chrono::{DateTime, Datelike as _, Utc};
-use serde_json::Value;
-use strum::VariantArray as _;
+use strum::VariantNames as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::schema::{ConfirmPayment, CreatePayment};
@@ -107,7 +106,7 @@ async fn confirm(
 )]
 async fn list(State(http): State<Http>, Merchant(merchant): Merchant, query: Query) -> Result<Response, Problem> {
     let (filter, limit) = query.read(|fields| {
-        let status = fields.optional("status", status);
+        let status = fields.optional("status", kinds::word(PaymentState::VARIANTS));
         let order = fields.optional("order", kinds::id::<OrderId>);
         let created_after = fields.optional("created_after", kinds::time);
         let before = fields.optional("cursor", kinds::id::<PaymentId>).map(PaymentId::uuid);
@@ -193,13 +192,6 @@ async fn exists(conn: &mut store::pool::Connection, merchant: MerchantId, paymen
 /// A connection for one read.
 pub async fn connection(http: &Http) -> Result<store::pool::Connection, Problem> {
     Ok(http.app.pool.acquire().await.map_err(store::Error::from)?)
-}
-
-fn status(value: &Value) -> Result<PaymentState, String> {
-    kinds::string(value)?.parse().map_err(|_| {
-        let words: Vec<&'static str> = PaymentState::VARIANTS.iter().map(Into::into).collect();
-        format!("must be one of: {}", words.join(", "))
-    })
 }
 
 /// The month in which cards are judged.

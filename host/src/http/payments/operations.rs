@@ -10,11 +10,11 @@ use crate::{
         id::{OperationId, PaymentId},
         money::AMOUNT_MAX_MINOR,
     },
-    flow::{self, Answer, Refusal, operate::Ask, refunds},
+    flow::{self, Refusal, operate::Ask, refunds},
     http::{
         Http,
         extract::{Keyed, Merchant, PathId},
-        json::{Body, kinds, read},
+        json::{Body, Fields, kinds, read},
         problem::{Code, Problem},
         respond,
     },
@@ -87,12 +87,11 @@ async fn capture(
     keyed: Keyed,
     body: Body,
 ) -> Result<Response, Problem> {
-    let call = keyed.call(&http, &body, 200);
-    let ask = read(body.value(), |fields| {
+    operate(&http, payment, keyed, body, 200, |fields| {
         let amount = fields.optional("amount", kinds::whole(1..=AMOUNT_MAX_MINOR));
         Some(Ask::Capture { amount, is_final: fields.optional("final", kinds::flag) })
-    });
-    answered(flow::operate::operate(&http.app, call, payment, ask.map_err(Refusal::Invalid)?).await)
+    })
+    .await
 }
 
 /// Cancel a payment before its money is taken.
@@ -112,11 +111,10 @@ async fn cancel(
     keyed: Keyed,
     body: Body,
 ) -> Result<Response, Problem> {
-    let call = keyed.call(&http, &body, 200);
-    let ask = read(body.value(), |fields| {
+    operate(&http, payment, keyed, body, 200, |fields| {
         Some(Ask::Cancel { reason: fields.optional("reason", kinds::text(1..=REASON_MAX_CHARACTERS)) })
-    });
-    answered(flow::operate::operate(&http.app, call, payment, ask.map_err(Refusal::Invalid)?).await)
+    })
+    .await
 }
 
 /// Refund a payment: give back what was captured, all of it or a part, as often as something is left.
@@ -135,12 +133,11 @@ async fn refund(
     keyed: Keyed,
     body: Body,
 ) -> Result<Response, Problem> {
-    let call = keyed.call(&http, &body, 201);
-    let ask = read(body.value(), |fields| {
+    operate(&http, payment, keyed, body, 201, |fields| {
         let amount = fields.optional("amount", kinds::whole(1..=AMOUNT_MAX_MINOR));
         Some(Ask::Refund { amount, reason: fields.optional("reason", kinds::text(1..=REASON_MAX_CHARACTERS)) })
-    });
-    answered(flow::operate::operate(&http.app, call, payment, ask.map_err(Refusal::Invalid)?).await)
+    })
+    .await
 }
 
 /// Ask the gateway now what became of a payment.
@@ -161,7 +158,7 @@ async fn sync(
 ) -> Result<Response, Problem> {
     let call = keyed.call(&http, &body, 200);
     read(body.value(), |_| Some(())).map_err(Refusal::Invalid)?;
-    answered(flow::sync_payment::sync_payment(&http.app, call, payment).await)
+    Ok(respond::answer(flow::sync_payment::sync_payment(&http.app, call, payment).await?))
 }
 
 /// One refund.
@@ -181,6 +178,17 @@ async fn get_refund(
     Ok(respond::ok(&RefundView::new(&refunds::of_row(&row)?)))
 }
 
-fn answered(answer: Result<Answer, Refusal>) -> Result<Response, Problem> {
-    Ok(respond::answer(answer?))
+/// Does what the body asks of the payment.
+async fn operate(
+    http: &Http,
+    payment: PaymentId,
+    keyed: Keyed,
+    body: Body,
+    final_status: u16,
+    ask: impl FnOnce(&mut Fields<'_>) -> Option<Ask>,
+) -> Result<Response, Problem> {
+    let call = keyed.call(http, &body, final_status);
+    let ask = read(body.value(), ask).map_err(Refusal::Invalid)?;
+    drop(body);
+    Ok(respond::answer(flow::operate::operate(&http.app, call, payment, ask).await?))
 }
