@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::{
     Answer, Call, Confirmation, Fault, Refusal, answer,
-    create_payment::{begun_attempt, begun_payment, capture, key_of, of_order, order_is_full, push_event},
+    begun::{Begun, attempt_rows},
+    create_payment::{capture, key_of, of_order, order_is_full, push_event},
     drive,
     fail_over::Trial,
     method::{self, Method},
-    operate::{self, Ask, Begun},
+    operate::{self, Ask},
     prepare, route, run, sync_payment, task,
 };
 use crate::{
@@ -228,13 +229,12 @@ impl Trying<'_> {
         };
         fault::point_of(Point::BeforeCommitOne, OperationKind::Authorize);
         let lease = app.new_lease();
-        let answer_status = i16::try_from(call.final_status).unwrap_or(200);
         let commit = Begin {
             merchant_id: payment.merchant_id,
             payment_id: payment.payment_id,
             key: key_of(app, call),
             token: method.sealed.as_ref(),
-            attempt: begun_attempt(app, answer_status, &payment, &prepared, &method),
+            attempt: attempt_rows(app, call.answer_status(), &payment, &prepared, &method),
             audit,
             outbox,
             now,
@@ -243,7 +243,11 @@ impl Trying<'_> {
         let begun = store::begin::begin(&mut conn, commit, &expected).await?;
         drop(conn);
         match begun {
-            store::begin::Begun::Yes => Ok(Some(begun_payment(payment, prepared, method, lease, place, call, now))),
+            store::begin::Begun::Yes => {
+                let key = run::key_to_answer(call);
+                let begun = Begun::of_attempt(payment, prepared, method, lease, Some(key), now);
+                Ok(Some(Begun { place: Some(place), ..begun }))
+            }
             store::begin::Begun::No => Ok(None),
             // Whoever was faster may have been the same request.
             store::begin::Begun::OrderIsFull => match answer::of_key(app, call).await? {

@@ -12,19 +12,15 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::{
     Answer, Call, Fault, NewPayment, Refusal, answer,
+    begun::{Begun, attempt_rows},
     confirm_payment::authorize_of,
     fail_over::Trial,
-    method::{self, Method},
-    operate::Begun,
-    prepare::{self, Prepared, Underway},
-    route, run, task,
+    method, prepare, route, run, task,
 };
 use crate::{
-    app::{App, Lease},
+    app::App,
     connector::types::{self, Customer, OperationKind},
     domain::{
         country::Country,
@@ -36,7 +32,6 @@ use crate::{
     store::{
         self,
         begin::{AuditRows, Begin, Created, Key, OutboxRows},
-        journal::Leased,
         orders::Order,
         payments::Payment,
     },
@@ -122,7 +117,7 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
         payment_id: payment.payment_id,
         public_id: &public_id,
         key: key_of(app, call),
-        answer_status: status(call.final_status),
+        answer_status: call.answer_status(),
         answer_body: &body,
         token: method.as_ref().and_then(|method| method.sealed.as_ref()),
         event_id,
@@ -205,7 +200,7 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
         payment_id: payment.payment_id,
         key: key_of(app, call),
         token: method.sealed.as_ref(),
-        attempt: begun_attempt(app, status(call.final_status), &payment, &prepared, &method),
+        attempt: attempt_rows(app, call.answer_status(), &payment, &prepared, &method),
         audit,
         outbox,
         now,
@@ -220,7 +215,9 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
             None => Err(order_is_full()),
         },
         store::begin::Begun::Yes => {
-            let begun = begun_payment(payment, prepared, method, lease, place, call, now);
+            let key = run::key_to_answer(call);
+            let begun = Begun::of_attempt(payment, prepared, method, lease, Some(key), now);
+            let begun = Begun { place: Some(place), ..begun };
             let trial = Trial {
                 ends: app.clock.boot() + app.config.answer_timeout,
                 tried: Vec::new(),
@@ -264,46 +261,6 @@ pub async fn of_order(
 #[must_use]
 pub fn order_is_full() -> Refusal {
     Refusal::OrderNotPayable { why: "it is cancelled, or less of it is left than the payment asks for".into() }
-}
-
-/// An attempt that commit 1 has written down.
-#[must_use]
-pub fn begun_payment(
-    payment: Payment,
-    prepared: Prepared,
-    method: Method,
-    lease: Lease,
-    place: OwnedSemaphorePermit,
-    call: &Call,
-    now: DateTime<Utc>,
-) -> Begun {
-    let leased = Leased { merchant_id: payment.merchant_id, operation_id: prepared.operation_id.uuid(), fence: 1 };
-    let underway = Underway {
-        operation_id: prepared.operation_id.uuid(),
-        attempt_number: payment.attempt_count,
-        gateway_account_id: prepared.account.gateway_account_id,
-        token_id: payment.token_id,
-        key: Some(run::key_to_answer(call)),
-        operation: prepared.operation,
-        context: prepared.context,
-        version: prepared.version,
-        purpose: None,
-        amount: payment.amount,
-        created_at: now,
-    };
-    Begun {
-        payment,
-        underway,
-        account: prepared.account,
-        permit: prepared.permit,
-        first: prepared.first,
-        filling: method.filling,
-        lease,
-        leased,
-        references: Vec::new(),
-        event_sequence: 0,
-        place: Some(place),
-    }
 }
 
 /// A payment as it is before anything has happened to it.
@@ -374,49 +331,12 @@ pub fn key_of<'a>(app: &App, call: &'a Call) -> Key<'a> {
     Key { scope: &call.scope, key: &call.key, fingerprint: &call.fingerprint, ttl_ms: app.idempotency_ttl_ms() }
 }
 
-/// The attempt's rows, as commit 1 writes them.
-pub fn begun_attempt<'a>(
-    app: &App,
-    answer_status: i16,
-    payment: &'a Payment,
-    prepared: &'a Prepared,
-    method: &'a Method,
-) -> store::begin::Attempt<'a> {
-    store::begin::Attempt {
-        operation_id: prepared.operation_id.uuid(),
-        attempt_id: prepared.attempt_id.uuid(),
-        number: payment.attempt_count,
-        gateway_account_id: prepared.account.gateway_account_id,
-        connector: prepared.version.name(),
-        digest: prepared.version.digest(),
-        token_id: method.token_id,
-        payment_method: &method.shown,
-        amount: payment.amount,
-        currency: &payment.currency,
-        input: prepare::json(&*prepared.operation),
-        context: prepare::json(&*prepared.context),
-        has_code: method.has_code,
-        answer_status,
-        exchange: match &prepared.first {
-            prepare::First::Send(request) => Some(prepare::journaled(request)),
-            prepare::First::Done(_) | prepare::First::Broken(_) => None,
-        },
-        owner: app.host_id,
-        lease_ms: app.lease_ms(),
-    }
-}
-
 /// Adds an event with the payment as it is now.
 pub fn push_event(app: &App, outbox: &mut OutboxRows, payment: &Payment, kind: &'static str, now: DateTime<Utc>) {
     let id = app.ids.v7();
     let payload =
         view::event::payload(EventId::from_uuid(id), kind, now, payment.event_sequence, &PaymentView::new(payment));
     outbox.push(id, "payment", payment.id().to_string(), kind, payment.event_sequence, payload);
-}
-
-/// HTTP statuses are below 600.
-fn status(status: u16) -> i16 {
-    i16::try_from(status).expect("an HTTP status has three digits")
 }
 
 /// Metadata as the JSON object that the merchant sent.

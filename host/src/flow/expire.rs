@@ -46,8 +46,7 @@ pub async fn call_off(app: &Arc<App>, payment: &Payment, call: Option<&Call>) ->
     let mut outbox = OutboxRows::default();
     push_event(app, &mut outbox, &ended, kind, now);
     let body = PaymentView::new(&ended).to_bytes();
-    let answered =
-        call.map(|call| (key_of(app, call), i16::try_from(call.final_status).unwrap_or(200), body.as_slice()));
+    let answered = call.map(|call| (key_of(app, call), call.answer_status(), body.as_slice()));
     let call_off = CallOff {
         merchant_id: payment.merchant_id,
         payment_id: payment.payment_id,

@@ -10,13 +10,13 @@ use uuid::Uuid;
 use super::{
     Refusal, advance,
     advance::{Beside, NotApplied, Subject},
+    begun::{Begun, attempt_rows},
     confirm_payment::authorize_of,
-    create_payment::{begun_attempt, of_order},
+    create_payment::of_order,
     drive::{OwnedReply, What},
     learned::{Failover, Learned, is_attempt},
     method,
-    operate::Begun,
-    prepare::{self, First, Underway},
+    prepare::{self, First},
     route,
 };
 use crate::{
@@ -26,7 +26,6 @@ use crate::{
     store::{
         self,
         begin::{AuditRows, Begin, Key, NextAttempt, OutboxRows},
-        journal::Leased,
     },
 };
 
@@ -73,7 +72,7 @@ pub async fn fail_over(
         payment_id: payment.payment_id,
         key: Key { scope: &key.0, key: &key.1, fingerprint: &[], ttl_ms: 0 },
         token: None,
-        attempt: begun_attempt(app, key.2, &payment, &prepared, &method),
+        attempt: attempt_rows(app, key.2, &payment, &prepared, &method),
         audit: AuditRows::default(),
         outbox: OutboxRows::default(),
         now,
@@ -95,33 +94,8 @@ pub async fn fail_over(
         gateway_reference: None,
         ..subject.payment.clone()
     };
-    let leased = Leased { merchant_id: payment.merchant_id, operation_id: prepared.operation_id.uuid(), fence: 1 };
-    let underway = Underway {
-        operation_id: prepared.operation_id.uuid(),
-        attempt_number: payment.attempt_count,
-        gateway_account_id: prepared.account.gateway_account_id,
-        token_id: payment.token_id,
-        key: subject.underway.key.clone(),
-        operation: prepared.operation,
-        context: prepared.context,
-        version: prepared.version,
-        purpose: None,
-        amount: payment.amount,
-        created_at: now,
-    };
-    Ok(Some(Begun {
-        payment,
-        underway,
-        account: prepared.account,
-        permit: prepared.permit,
-        first: prepared.first,
-        filling: method.filling,
-        lease,
-        leased,
-        references: Vec::new(),
-        event_sequence: 0,
-        place: None,
-    }))
+    let key = subject.underway.key.clone();
+    Ok(Some(Begun::of_attempt(payment, prepared, method, lease, key, now)))
 }
 
 async fn may_fail_over(app: &App, subject: &Subject, learned: &Learned, trial: &Trial) -> bool {

@@ -18,6 +18,7 @@ pub mod advance;
 pub mod answer;
 pub mod apply_webhook;
 pub mod ask;
+pub mod begun;
 pub mod confirm_payment;
 pub mod create_payment;
 pub mod drive;
@@ -77,6 +78,12 @@ pub struct Call {
 }
 
 impl Call {
+    /// `final_status`, as rows keep it.
+    #[must_use]
+    pub fn answer_status(&self) -> i16 {
+        i16::try_from(self.final_status).expect("an HTTP status has three digits")
+    }
+
     /// Whether `kept` is the fingerprint of this call's body, under the present master key or a retired one.
     #[must_use]
     pub fn has_fingerprint(&self, kept: &[u8]) -> bool {

@@ -42,6 +42,17 @@ pub enum First {
     Broken(String),
 }
 
+impl First {
+    /// The request that goes out first, as the journal keeps it; none where there is none.
+    #[must_use]
+    pub fn exchange(&self) -> Option<Exchange> {
+        match self {
+            Self::Send(request) => Some(journaled(request)),
+            Self::Done(_) | Self::Broken(_) => None,
+        }
+    }
+}
+
 /// Runs the authorize operation for each candidate until one has something to send. The last one is returned even where
 /// it is broken: the payment is then written down as not sent.
 pub async fn authorize(

@@ -9,11 +9,11 @@ use super::{
     Answer, Call, Refusal,
     advance::{self, Applied, Concluded, Subject},
     answer,
+    begun::Begun,
     drive::{self, Ended, Running, What},
     evidence,
     fail_over::Trial,
-    manage_accounts,
-    operate::{self, Begun},
+    manage_accounts, operate,
     prepare::First,
     refunds,
 };
@@ -29,7 +29,7 @@ use crate::{
 /// The key that waits for an answer, as the operation remembers it.
 #[must_use]
 pub fn key_to_answer(call: &Call) -> (String, String, i16) {
-    (call.scope.clone(), call.key.clone(), i16::try_from(call.final_status).unwrap_or(200))
+    (call.scope.clone(), call.key.clone(), call.answer_status())
 }
 
 /// Drives an operation that is written down, and answers: with its outcome, or 202 where the gateway takes longer than

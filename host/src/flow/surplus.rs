@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use super::{
     Refusal,
     advance::Subject,
+    begun::{Begun, operation_rows},
     learned::Learned,
-    method::Filling,
-    operate::{self, Begun},
+    operate,
     prepare::{self, First, Prepared, Purpose, Underway},
     route::Route,
 };
@@ -22,8 +22,7 @@ use crate::{
     domain::{id::GatewayAccountId, payment::Event},
     store::{
         self,
-        begin::{AuditRows, BeginOperation, OutboxRows},
-        journal::Leased,
+        begin::{AuditRows, BeginOperation},
         payments::Payment,
     },
 };
@@ -34,6 +33,7 @@ const REASON: &str = "paid twice";
 /// An operation that gives back a surplus, ready to be written down.
 pub struct GivingBack {
     prepared: Prepared,
+    /// As it will be: that it was paid twice is an audit row and an event, and that it is given back another audit row.
     payment: Payment,
     attempt_number: i32,
     amount: i64,
@@ -82,7 +82,12 @@ pub async fn prepare(
     }
     Ok(Some(GivingBack {
         prepared,
-        payment: payment.clone(),
+        payment: Payment {
+            version: payment.version + 2,
+            audit_sequence: payment.audit_sequence + 2,
+            event_sequence: payment.event_sequence + 1,
+            ..payment.clone()
+        },
         attempt_number: subject.underway.attempt_number,
         amount: i64::try_from(amount).unwrap_or(i64::MAX),
         references,
@@ -96,57 +101,21 @@ fn refund(amount: &Money, references: &Pairs) -> Refund {
 }
 
 impl GivingBack {
-    /// Its row. The versions and counters are those after the change that it is written with: one audit row and one event
-    /// further than the payment in hand.
+    /// Its rows.
     #[must_use]
     pub fn row(&self, app: &App) -> BeginOperation<'_> {
         let Self { prepared, payment, .. } = self;
-        let audit_sequence = payment.audit_sequence + 2;
         let kind = prepared.operation.action.kind();
         let event = if kind == OperationKind::Refund { Event::RefundSubmitted } else { Event::CancelSubmitted };
         let audit = AuditRows {
-            sequence: vec![audit_sequence],
+            sequence: vec![payment.audit_sequence],
             from_state: vec![Some(payment.status.into())],
             to_state: vec![payment.status.into()],
             event: vec![event.into()],
             ..AuditRows::default()
         };
-        BeginOperation {
-            merchant_id: payment.merchant_id,
-            payment_id: payment.payment_id,
-            expected_version: payment.version + 1,
-            operation_id: prepared.operation_id.uuid(),
-            kind: kind.into(),
-            purpose: Some(Purpose::Surplus.into()),
-            attempt_number: self.attempt_number,
-            gateway_account_id: prepared.account.gateway_account_id,
-            amount: self.amount,
-            currency: &payment.currency,
-            connector: prepared.version.name(),
-            digest: prepared.version.digest(),
-            input: prepare::json(&*prepared.operation),
-            context: prepare::json(&*prepared.context),
-            exchange: match &prepared.first {
-                First::Send(request) => Some(prepare::journaled(request)),
-                First::Done(_) | First::Broken(_) => None,
-            },
-            key: None,
-            takes_over: None,
-            inherits: None,
-            owner: app.host_id,
-            lease_ms: app.lease_ms(),
-            status: payment.status,
-            amount_capturing: payment.amount_capturing,
-            amount_refunding: payment.amount_refunding,
-            open_operation: payment.open_operation,
-            version: payment.version + 2,
-            audit,
-            audit_sequence,
-            payment_event_sequence: payment.event_sequence + 1,
-            event_sequence: 0,
-            outbox: OutboxRows::default(),
-            now: self.now,
-        }
+        let row = operation_rows(app, payment, prepared, self.attempt_number, self.amount, audit, self.now);
+        BeginOperation { purpose: Some(Purpose::Surplus.into()), ..row }
     }
 
     /// The operation, written down.
@@ -156,32 +125,8 @@ impl GivingBack {
         let mut payment = subject.payment.clone();
         payment.version += 1;
         payment.audit_sequence += 1;
-        let operation_id = prepared.operation_id.uuid();
-        let underway = Underway {
-            operation_id,
-            attempt_number,
-            gateway_account_id: prepared.account.gateway_account_id,
-            token_id: None,
-            key: None,
-            operation: prepared.operation,
-            context: prepared.context,
-            version: prepared.version,
-            purpose: Some(Purpose::Surplus),
-            amount,
-            created_at: now,
-        };
-        Begun {
-            leased: Leased { merchant_id: payment.merchant_id, operation_id, fence },
-            payment,
-            underway,
-            account: prepared.account,
-            permit: prepared.permit,
-            first: prepared.first,
-            filling: Filling::default(),
-            lease,
-            references,
-            event_sequence: 0,
-            place: None,
-        }
+        let begun = Begun::of(payment, prepared, attempt_number, amount, (lease, fence), now);
+        let underway = Underway { purpose: Some(Purpose::Surplus), ..begun.underway };
+        Begun { underway, references, ..begun }
     }
 }

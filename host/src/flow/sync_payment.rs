@@ -70,10 +70,9 @@ pub async fn answered(app: &Arc<App>, call: &Call, payment: &Payment) -> Result<
         return Ok(answer::accepted(payment));
     }
     let body = PaymentView::new(payment).to_bytes();
-    let status = i16::try_from(call.final_status).unwrap_or(200);
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     let now = app.clock.now();
-    if store::answers::claim(&mut conn, call.merchant, &key_of(app, call), status, &body, now).await? {
+    if store::answers::claim(&mut conn, call.merchant, &key_of(app, call), call.answer_status(), &body, now).await? {
         return Ok(Answer { status: call.final_status, body: body.into(), replayed: false });
     }
     drop(conn);

@@ -10,10 +10,10 @@ use crate::{
     connector::types::{DeclineCode, Outcome},
     flow::{
         Answer, Refusal, answer,
+        begun::Begun,
         drive::{Ended, OwnedReply, What},
         evidence::{self, Evidence, Source},
         fail_over::{self, Trial},
-        operate::Begun,
     },
     store,
 };

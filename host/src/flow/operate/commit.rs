@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{After, Begun, Waiting};
+use super::{After, Waiting};
 use crate::{
     app::App,
     connector::types::{OperationKind, Pairs},
@@ -12,15 +12,14 @@ use crate::{
     fault::{self, Point},
     flow::{
         Call, Refusal,
+        begun::{Begun, operation_rows},
         create_payment::{key_of, push_event},
-        method::Filling,
-        prepare::{self, First, Prepared, Purpose, Underway},
+        prepare::{Prepared, Purpose, Underway},
         refunds, run,
     },
     store::{
         self,
         begin::{AuditRows, BeginOperation, OperationBegun, OutboxRows},
-        journal::Leased,
         payments::Payment,
     },
     view::{self, refund::RefundView},
@@ -90,92 +89,27 @@ impl Commit<'_> {
         };
         fault::point_of(Point::BeforeCommitOne, kind);
         let lease = app.new_lease();
-        let begin = self.row(app, &payment, &prepared, kind, audit, outbox, event_sequence, now);
+        let begin = BeginOperation {
+            purpose: self.purpose.map(Into::into),
+            key: self.key.map(|call| (key_of(app, call), call.answer_status())),
+            takes_over: self.takes_over.as_ref().map(|waiting| waiting.operation_id),
+            inherits: self.inherited().map(|(scope, key, status)| (scope.as_str(), key.as_str(), *status)),
+            event_sequence,
+            outbox,
+            ..operation_rows(app, &payment, &prepared, self.number, self.amount, audit, now)
+        };
         let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
         let begun = store::begin::begin_operation(&mut conn, begin).await?;
         drop(conn);
         let OperationBegun::Yes { fence } = begun else { return Ok(None) };
-        let leased = Leased { merchant_id: payment.merchant_id, operation_id: prepared.operation_id.uuid(), fence };
-        let underway = Underway {
-            operation_id: prepared.operation_id.uuid(),
-            attempt_number: self.number,
-            gateway_account_id: prepared.account.gateway_account_id,
-            token_id: None,
-            key: self.key.map(run::key_to_answer).or_else(|| self.inherited().cloned()),
-            operation: prepared.operation,
-            context: prepared.context,
-            version: prepared.version,
-            purpose: self.purpose,
-            amount: self.amount,
-            created_at: now,
-        };
-        Ok(Some(Begun {
-            payment,
-            underway,
-            account: prepared.account,
-            permit: prepared.permit,
-            first: prepared.first,
-            filling: Filling::default(),
-            lease,
-            leased,
-            references,
-            event_sequence,
-            place,
-        }))
+        let key = self.key.map(run::key_to_answer).or_else(|| self.inherited().cloned());
+        let begun = Begun::of(payment, prepared, self.number, self.amount, (lease, fence), now);
+        let underway = Underway { key, purpose: self.purpose, ..begun.underway };
+        Ok(Some(Begun { underway, references, event_sequence, place, ..begun }))
     }
 
     /// Where the host goes on by itself, the key of what it goes on with still waits for its answer.
     fn inherited(&self) -> Option<&(String, String, i16)> {
         self.takes_over.as_ref().filter(|_| self.key.is_none())?.key.as_ref()
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the one row, worked out by the caller")]
-    fn row<'r>(
-        &'r self,
-        app: &App,
-        payment: &'r Payment,
-        prepared: &'r Prepared,
-        kind: OperationKind,
-        audit: AuditRows,
-        outbox: OutboxRows,
-        event_sequence: i32,
-        now: chrono::DateTime<chrono::Utc>,
-    ) -> BeginOperation<'r> {
-        BeginOperation {
-            merchant_id: payment.merchant_id,
-            payment_id: payment.payment_id,
-            expected_version: self.payment.version,
-            operation_id: prepared.operation_id.uuid(),
-            kind: kind.into(),
-            purpose: self.purpose.map(Into::into),
-            attempt_number: self.number,
-            gateway_account_id: prepared.account.gateway_account_id,
-            amount: self.amount,
-            currency: &payment.currency,
-            connector: prepared.version.name(),
-            digest: prepared.version.digest(),
-            input: prepare::json(&*prepared.operation),
-            context: prepare::json(&*prepared.context),
-            exchange: match &prepared.first {
-                First::Send(request) => Some(prepare::journaled(request)),
-                First::Done(_) | First::Broken(_) => None,
-            },
-            key: self.key.map(|call| (key_of(app, call), i16::try_from(call.final_status).unwrap_or(200))),
-            takes_over: self.takes_over.as_ref().map(|waiting| waiting.operation_id),
-            inherits: self.inherited().map(|(scope, key, status)| (scope.as_str(), key.as_str(), *status)),
-            owner: app.host_id,
-            lease_ms: app.lease_ms(),
-            status: payment.status,
-            amount_capturing: payment.amount_capturing,
-            amount_refunding: payment.amount_refunding,
-            open_operation: payment.open_operation,
-            version: payment.version,
-            audit,
-            audit_sequence: payment.audit_sequence,
-            payment_event_sequence: payment.event_sequence,
-            event_sequence,
-            outbox,
-            now,
-        }
     }
 }

@@ -9,7 +9,6 @@ mod commit;
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use self::commit::Commit;
@@ -17,16 +16,16 @@ use super::{
     Answer, Call, Fault, Refusal,
     advance::book_of,
     answer,
+    begun::Begun,
     create_payment::capture,
     drive::read,
-    method::Filling,
-    prepare::{self, First, Purpose, Underway},
+    prepare::{self, Purpose},
     resolve,
     route::Route,
     run, task,
 };
 use crate::{
-    app::{App, Lease},
+    app::App,
     connector::{
         Version,
         types::{self, Action, OperationKind, Outcome, Pairs},
@@ -38,8 +37,7 @@ use crate::{
     },
     fault::{self, Point},
     mutation::{self, Mutation},
-    store::{self, gateway_accounts::GatewayAccount, journal::Leased, payments::Payment},
-    wire::Permit,
+    store::{self, gateway_accounts::GatewayAccount, payments::Payment},
 };
 
 /// How often an operation is decided anew because another one was faster. Each time somebody has made progress.
@@ -76,24 +74,6 @@ impl Ask {
             Self::Refund { .. } => OperationKind::Refund,
         }
     }
-}
-
-/// An operation that commit 1 has written down.
-pub struct Begun {
-    /// As commit 1 left it.
-    pub payment: Payment,
-    pub underway: Underway,
-    pub account: GatewayAccount,
-    pub permit: Permit,
-    pub first: First,
-    pub filling: Filling,
-    pub lease: Lease,
-    pub leased: Leased,
-    pub references: Pairs,
-    /// Last event of a refund.
-    pub event_sequence: i32,
-    /// Its place among what this host has under way; none for what the host began by itself.
-    pub place: Option<OwnedSemaphorePermit>,
 }
 
 /// Does what a merchant asks. Runs as a task of its own: a client that hangs up changes nothing.
