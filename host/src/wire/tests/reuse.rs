@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::fixtures::{charge, get};
 use super::gateway::{Gateway, OK_REPLY, TIMEOUT, config, send, wire};
 use crate::wire::{Sent, Wire};
+
+/// The gateway lets the reply be read for so long before it does what nobody asked for.
+const READ_BY_THEN: Duration = Duration::from_millis(20);
+/// What was sent or closed on loopback has come in by then.
+const ARRIVED_BY_THEN: Duration = Duration::from_millis(40);
 
 /// Keeps connections open and answers everything.
 async fn keeping() -> Gateway {
@@ -44,17 +51,24 @@ async fn exchanges_at_once_have_connections_of_their_own() {
 /// A server that closes idle connections, as they all do: the closed one is noticed and never written to.
 #[tokio::test]
 async fn a_connection_that_the_gateway_closed_is_not_used() {
-    let gateway = Gateway::start(|mut caller| async move {
-        if caller.read_request().await {
-            caller.say(OK_REPLY).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
+    let (close, mut closed) = mpsc::unbounded_channel();
+    let gateway = Gateway::start(move |mut caller| {
+        let close = close.clone();
+        async move {
+            if caller.read_request().await {
+                caller.say(OK_REPLY).await;
+                tokio::time::sleep(READ_BY_THEN).await;
+                drop(caller);
+                close.send(()).unwrap();
+            }
         }
     })
     .await;
     let wire = wire();
     for _ in 0..20 {
         replied(&wire, &gateway).await;
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        closed.recv().await.unwrap();
+        tokio::time::sleep(ARRIVED_BY_THEN).await;
     }
     assert_eq!(gateway.connections(), 20);
 }
@@ -97,19 +111,25 @@ async fn a_close_that_the_runtime_has_not_heard_of_is_noticed() {
 
 #[tokio::test]
 async fn a_connection_with_unexpected_bytes_is_not_used() {
-    let gateway = Gateway::start(|mut caller| async move {
-        while caller.read_request().await {
-            caller.say(OK_REPLY).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            // An answer to no question: it must not become the answer to the next one.
-            caller.say("HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{\"ok\":false}").await;
+    let (say, mut said) = mpsc::unbounded_channel();
+    let gateway = Gateway::start(move |mut caller| {
+        let say = say.clone();
+        async move {
+            while caller.read_request().await {
+                caller.say(OK_REPLY).await;
+                tokio::time::sleep(READ_BY_THEN).await;
+                // An answer to no question: it must not become the answer to the next one.
+                caller.say("HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{\"ok\":false}").await;
+                say.send(()).unwrap();
+            }
         }
     })
     .await;
     let wire = wire();
     for _ in 0..3 {
         replied(&wire, &gateway).await;
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        said.recv().await.unwrap();
+        tokio::time::sleep(ARRIVED_BY_THEN).await;
     }
     assert_eq!(gateway.connections(), 3);
 }
@@ -149,19 +169,21 @@ async fn idle_and_old_connections_are_not_used() {
     for by_age in [false, true] {
         let gateway = keeping().await;
         let mut config = config();
+        // Much longer than the two exchanges below take on a busy machine.
+        let limit = Duration::from_millis(500);
         if by_age {
-            config.connection_age_max = Duration::from_millis(50);
+            config.connection_age_max = limit;
         } else {
-            config.idle_reuse_max = Duration::from_millis(50);
+            config.idle_reuse_max = limit;
         }
         let wire = Wire::new(config).unwrap();
         replied(&wire, &gateway).await;
         replied(&wire, &gateway).await;
         assert_eq!(gateway.connections(), 1);
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(limit + ARRIVED_BY_THEN).await;
         replied(&wire, &gateway).await;
         assert_eq!(gateway.connections(), 2);
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(limit + ARRIVED_BY_THEN).await;
         wire.sweep();
         assert_eq!(wire.pool.idle_count(), 0);
     }
