@@ -16,7 +16,8 @@ pub struct Claimed {
     pub fence: i32,
     pub checks: i16,
     pub never_received: i16,
-    /// Seconds since it could no longer be under way, by the database's clock.
+    /// Whole seconds since it could no longer be under way, by the database's clock: rounded down, because what is proved by
+    /// waiting must be waited for.
     pub unknown_for_s: Option<i64>,
     /// Seconds since commit 1, by the database's clock.
     pub age_s: i64,
@@ -45,7 +46,7 @@ pub async fn claim_due(conn: &mut PgConnection, owner: Uuid, lease_ms: i64, limi
           from due
          where w.merchant_id = due.merchant_id and w.operation_id = due.operation_id
         returning w.merchant_id, w.operation_id, w.payment_id, w.kind, w.task, w.fence, w.checks, w.never_received,
-                  extract(epoch from clock_timestamp() - w.unknown_since)::bigint as unknown_for_s,
+                  floor(extract(epoch from clock_timestamp() - w.unknown_since))::bigint as unknown_for_s,
                   extract(epoch from clock_timestamp() - w.created_at)::bigint as age_s, 0::bigint as due_in_ms",
     )
     .bind(owner)
@@ -78,7 +79,7 @@ pub async fn claim(
           from free
          where w.merchant_id = free.merchant_id and w.operation_id = free.operation_id
         returning w.merchant_id, w.operation_id, w.payment_id, w.kind, w.task, w.fence, w.checks, w.never_received,
-                  extract(epoch from clock_timestamp() - w.unknown_since)::bigint as unknown_for_s,
+                  floor(extract(epoch from clock_timestamp() - w.unknown_since))::bigint as unknown_for_s,
                   extract(epoch from clock_timestamp() - w.created_at)::bigint as age_s,
                   greatest(0, (extract(epoch from free.due_at - clock_timestamp()) * 1000)::bigint) as due_in_ms",
     )
