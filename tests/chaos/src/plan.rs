@@ -50,6 +50,7 @@ pub enum Weather {
 }
 
 /// Clients of a run at once: most of them wait, for a host that is frozen or an outcome that is unknown, and still hosts
+/// have enough to do.
 const CLIENTS: usize = 32;
 /// Clients of a short run: it is to last long enough that everything befalls it.
 const QUICK_CLIENTS: usize = 16;
