@@ -7,6 +7,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 CONNECTORS := connectors/mock
 # Tests abort hosts at named points; no other build can do that.
 FAULTS := --features interlock/fault-points
+# Tests of events on their way out, which are run a second time without wake-ups.
+POLLED := outbox:: events:: deliveries:: delivery_ redeliveries:: receiving:: webhook_endpoints:: sinks \
+	crashes::before_published crashes::after_published crashes::after_sink_published crashes::before_deliver crashes::after_deliver
 
 .DEFAULT_GOAL := build
 .PHONY: setup build dev test chaos bench check
@@ -31,6 +34,7 @@ test: ## everything, against a Postgres of its own
 	$(TARGET)/debug/interlock connector build $(CONNECTORS) --out $(TARGET)/connectors
 	$(TARGET)/debug/interlock connector build tests/hostile --out $(TARGET)/test-connectors
 	$(TARGET)/debug/with-postgres -- $(CARGO) nextest run --workspace $(FAULTS) $(ARGS)
+	$(if $(ARGS),,INTERLOCK_TEST_OUTBOX_WAKE=false $(TARGET)/debug/with-postgres -- $(CARGO) nextest run --workspace $(FAULTS) $(POLLED))
 	$(if $(ARGS),,$(CARGO) test --doc --workspace $(FAULTS))
 
 chaos: ## hosts that are killed and gateways that lie, and a check of all books; ARGS=mutations checks the checker

@@ -14,10 +14,11 @@ use crate::{
     clock::{Clock, Ids},
     config::Config,
     connector::{Engine, EngineConfig, Registry, Unloadable},
-    flow::{receive_webhook::Webhooks, route::Accounts},
+    flow::{deliver::Deliveries, publish, receive_webhook::Webhooks, route::Accounts},
     store::{self, pool::Pool},
     telemetry,
     vault::{MasterKey, Vault},
+    wake::Wake,
     wire::{Wire, WireConfig},
 };
 
@@ -68,6 +69,10 @@ pub struct App {
     /// How many operations of merchants' requests this host may have under way: a client that hangs up frees its request,
     /// and not what it began.
     pub driving: Arc<Semaphore>,
+    /// Tells who waits that there is something to do.
+    pub wake: Wake,
+    /// Events on their way to merchants' endpoints.
+    pub deliveries: Deliveries,
     /// Work that goes on when its request is gone; draining waits for it.
     pub tasks: TaskTracker,
     /// Set when the process is to end: no new work is taken.
@@ -84,7 +89,8 @@ impl App {
         let pool = connect(&config)?;
         {
             let mut conn = pool.acquire().await?;
-            store::outbox::ensure_partitions(&mut conn, clock.now().date_naive()).await?;
+            publish::keep_partitions(&mut conn, clock.now().date_naive()).await?;
+            publish::ensure_reader(&mut conn).await?;
         }
         let vault = Vault::new(
             MasterKey::new(*config.master_key.expose()),
@@ -98,6 +104,8 @@ impl App {
         .context("the engine for connectors could not be built")?;
         let wire =
             Wire::new(WireConfig::new(config.allow_private_networks)).context("outbound HTTP could not be set up")?;
+        let (wake, courier) = (Wake::new(!config.outbox_wake), wire.courier());
+        let stop = CancellationToken::new();
         Ok(Arc::new(Self {
             pool,
             vault,
@@ -113,8 +121,10 @@ impl App {
             host_id: Uuid::new_v4(),
             resolving: Arc::new(Semaphore::new(RESOLVING_MAX)),
             driving: Arc::new(Semaphore::new(DRIVING_MAX)),
+            deliveries: Deliveries::new(courier, Arc::clone(&wake.deliveries), stop.clone()),
+            wake,
             tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
+            stop,
             metrics,
             config,
         }))

@@ -14,9 +14,9 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
-use crate::vault::random;
+use crate::{fault, vault::random};
 
 /// Says what time it is: the system's, or what a test made it. Clones of a fake show the same time.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         let now = match &self.fake {
-            None => Utc::now(),
+            None => time_of_day(),
             Some(fake) => fake.lock().unwrap_or_else(PoisonError::into_inner).now,
         };
         DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
@@ -93,6 +93,21 @@ pub fn boot_clock() -> Duration {
     Duration::new(reading.tv_sec.unsigned_abs(), u32::try_from(reading.tv_nsec).unwrap_or(0))
 }
 
+/// The system's clock, or what a test of wrong clocks makes of it.
+fn time_of_day() -> DateTime<Utc> {
+    Utc::now() + TimeDelta::seconds(fault::clock_step_s().unwrap_or(0))
+}
+
+/// An id with the time of day in it.
+fn fresh_id() -> Uuid {
+    if fault::clock_step_s().is_none() {
+        return Uuid::now_v7();
+    }
+    let now = time_of_day();
+    let seconds = now.timestamp().unsigned_abs();
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos()))
+}
+
 /// Random bytes of a connector's run, as `wit/connector.wit` promises them.
 pub const NONCE_BYTES: usize = 16;
 
@@ -119,7 +134,7 @@ impl Ids {
     #[must_use]
     pub fn v7(&self) -> Uuid {
         match &self.fake {
-            None => Uuid::now_v7(),
+            None => fresh_id(),
             Some(fake) => {
                 let count = fake.fetch_add(1, Ordering::Relaxed) + 1;
                 // Version and variant bits, so that readers which check them are content.

@@ -3,6 +3,8 @@
 //! Compiled in with the feature `fault-points` alone; a release has none of it. `INTERLOCK_FAULT=after_reply` aborts at
 //! the first visit of that point, `after_reply:3` at the third, `capture/after_reply` at the first one that a capture
 //! makes.
+//!
+//! And the clock that a test sets: `INTERLOCK_TEST_CLOCK` names a file with the seconds by which the time of day is off.
 
 use crate::connector::types::OperationKind;
 
@@ -32,6 +34,18 @@ pub enum Point {
     AfterWebhookStored,
     /// A webhook's event is claimed; nothing was done about it.
     BeforeWebhookApplied,
+    /// A sink's broker has events; the cursor does not know.
+    AfterSinkPublished,
+    /// Events are queued for endpoints, and that is not committed.
+    BeforePublished,
+    /// Events are queued for endpoints; nobody has begun to deliver them.
+    AfterPublished,
+    /// An event is on its way to a merchant's endpoint; nothing of it is on the wire.
+    BeforeDelivery,
+    /// The endpoint has answered; nothing of it is written down.
+    AfterDeliveryAnswer,
+    /// Answers of endpoints are about to be written down.
+    BeforeDeliveriesSettled,
 }
 
 /// Aborts the process where the test wants it to.
@@ -55,6 +69,25 @@ pub fn point(_: Point) {}
 #[cfg(not(feature = "fault-points"))]
 #[inline]
 pub fn point_of(_: Point, _: OperationKind) {}
+
+/// Seconds by which the time of day is off on this host: what the test's file says at this moment. None without one.
+#[cfg(feature = "fault-points")]
+pub fn clock_step_s() -> Option<i64> {
+    use std::{path::PathBuf, sync::LazyLock};
+
+    static FILE: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| std::env::var_os("INTERLOCK_TEST_CLOCK").map(PathBuf::from));
+
+    // A file that is being written is empty for a moment.
+    std::fs::read_to_string(FILE.as_ref()?).ok()?.trim().parse().ok()
+}
+
+/// None: in this build the time of day is the system's.
+#[cfg(not(feature = "fault-points"))]
+#[inline]
+pub fn clock_step_s() -> Option<i64> {
+    None
+}
 
 #[cfg(feature = "fault-points")]
 fn visit(point: Point, kind: Option<OperationKind>) {

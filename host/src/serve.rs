@@ -22,7 +22,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use crate::{
     app::App,
     config::{Config, TlsFiles},
-    flow::install_connector,
+    flow::{feed, install_connector},
     http, worker,
 };
 
@@ -62,6 +62,7 @@ pub async fn serve(
 
     let app = App::start(config).await?;
     load_connectors(&app).await?;
+    feed::begin(&app).await.context("the cursors of sinks could not be made")?;
     worker::start(&app);
     let routers = http::routers(&app);
     let handles = [Handle::new(), Handle::new()];

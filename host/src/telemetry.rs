@@ -17,8 +17,9 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::Subscr
 
 /// Names the targets and levels that are logged, as `tracing` writes them: `info,interlock::wire=debug`.
 pub const LOG_VARIABLE: &str = "INTERLOCK_LOG";
-/// What we say ourselves; of others only what is wrong. sqlx would log statements, hyper every connection.
-const LOG_DEFAULT: &str = "warn,interlock=info";
+/// What we say ourselves; of others only what is wrong. sqlx would log statements, hyper every connection. Clients of
+/// brokers say with every try that a broker is away, which we say once.
+const LOG_DEFAULT: &str = "warn,interlock=info,async_nats=off,rdkafka=off";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +161,46 @@ const METRICS: &[(Kind, &str, Unit, &str)] = &[
     ),
     (Kind::Gauge, "interlock_webhooks_waiting", Unit::Count, "Gateways' events that are to be applied."),
     (Kind::Gauge, "interlock_webhooks_in_quarantine", Unit::Count, "Gateways' events that wait for a person."),
+    (Kind::Counter, "interlock_sink_events_total", Unit::Count, "Events that a sink's broker has, by sink."),
+    (Kind::Counter, "interlock_sink_errors_total", Unit::Count, "Tries to publish that failed, by sink and kind."),
+    (Kind::Counter, "interlock_sink_skipped_total", Unit::Count, "Events that were left out of a stream, by sink."),
+    (Kind::Gauge, "interlock_sink_lag_seconds", Unit::Seconds, "Age of the oldest event that a sink's broker has not."),
+    (Kind::Gauge, "interlock_sink_up", Unit::Count, "1 on the host that feeds a sink, while it can."),
+    (Kind::Gauge, "interlock_sink_stuck", Unit::Count, "1 where a broker refuses an event and its sink stands still."),
+    (
+        Kind::Gauge,
+        "interlock_outbox_unread_seconds",
+        Unit::Seconds,
+        "Age of the oldest event that a reader of the log has not read.",
+    ),
+    (
+        Kind::Gauge,
+        "interlock_outbox_cursor_ahead",
+        Unit::Count,
+        "1 where a reader stands beyond what the database has written, as after a restored dump.",
+    ),
+    (
+        Kind::Gauge,
+        "interlock_oldest_transaction_seconds",
+        Unit::Seconds,
+        "How long the oldest transaction that writes has run: it holds back every event written since.",
+    ),
+    (Kind::Counter, "interlock_deliveries_total", Unit::Count, "Tries to deliver events to merchants, by outcome."),
+    (Kind::Histogram, "interlock_delivery_seconds", Unit::Seconds, "Time of a try to deliver, to its answer."),
+    (Kind::Gauge, "interlock_deliveries_queued", Unit::Count, "Deliveries of events that are queued."),
+    (
+        Kind::Gauge,
+        "interlock_deliveries_oldest_due_seconds",
+        Unit::Seconds,
+        "For how long the delivery has been due that has waited longest.",
+    ),
+    (
+        Kind::Counter,
+        "interlock_endpoints_disabled_total",
+        Unit::Count,
+        "Merchants' webhook endpoints that this host has switched off, by why.",
+    ),
+    (Kind::Gauge, "interlock_notices_open", Unit::Count, "Notices that nobody has dismissed."),
     (Kind::Gauge, "interlock_database_connections", Unit::Count, "Open connections to Postgres."),
     (Kind::Gauge, "interlock_database_connections_idle", Unit::Count, "Those of them that wait for work."),
     (Kind::Counter, "interlock_egress_refused_total", Unit::Count, "Requests of connectors that were not let out."),

@@ -9,7 +9,10 @@ use serde_json::json;
 use strum::VariantArray as _;
 
 use super::{
+    delivery_hosts::{it_was_leased_and_not_sent, it_was_taken_and_not_written_down},
     fault_kit::{Hosts, charged, insist, install_hostile, quick, victim},
+    outbox::{it_was_queued_and_not_sent, it_was_read_and_not_queued},
+    sinks_faults::it_was_published_and_not_written_down,
     webhook_faults::{it_was_claimed_and_not_applied, it_was_stored_and_not_acknowledged},
 };
 
@@ -45,6 +48,12 @@ dies_at! {
     before_resolve => the_second_host_dies_too;
     after_webhook_stored => it_was_stored_and_not_acknowledged;
     before_webhook_applied => it_was_claimed_and_not_applied;
+    before_published => it_was_read_and_not_queued;
+    after_published => it_was_queued_and_not_sent;
+    before_delivery => it_was_leased_and_not_sent;
+    after_delivery_answer => it_was_taken_and_not_written_down;
+    before_deliveries_settled => it_was_taken_and_not_written_down;
+    after_sink_published => it_was_published_and_not_written_down;
 }
 
 /// A new point of the program without a test here fails this one.

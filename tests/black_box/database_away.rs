@@ -1,30 +1,17 @@
 //! Postgres goes away while people pay, and comes back: nobody is told a lie, nothing is lost, nothing charged twice.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use interlock_tests::harness::{World, bodies, eventually};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use interlock_tests::harness::{bodies, eventually};
 use serde_json::json;
 
-use super::fault_kit::{Hosts, charged, insist, quick, settled};
+use super::fault_kit::{Hosts, charged, cut_the_power, insist, quick, settled};
 
 /// For how long it is away. Shorter than a lease, longer than a request waits for a connection.
 const AWAY: Duration = Duration::from_millis(1500);
 /// Merchants who pay meanwhile.
 const MERCHANTS: usize = 6;
-
-/// Ends the test's own Postgres as a power cut would: nothing is written down any more, sessions break where they are.
-async fn cut_the_power(world: &mut World) {
-    let data = world.db_text("show data_directory").await.expect("a server has a folder");
-    let file = fs::read_to_string(format!("{data}/postmaster.pid")).expect("a running server has written it");
-    let pid =
-        file.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw).expect("its number");
-    kill_process(pid, Signal::QUIT).expect("it is ours");
-    // The harness buries it.
-    world.stop_postgres().await;
-    assert!(test_kill_process(pid).is_err(), "it is still there");
-}
 
 /// While it is away everything is answered 503 with the time to come back, and the host stays up. When it is back the
 /// same host goes on.

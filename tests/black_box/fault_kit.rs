@@ -1,11 +1,13 @@
 //! What tests of faults share: a world whose recovery takes seconds instead of minutes, and merchants who never give up.
 
 use std::{
+    fs,
     sync::Mutex,
     time::{Duration, Instant},
 };
 
 use interlock_tests::harness::{Answer, Builder, Caller, Merchant, World, eventually, merchant, target};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Map, Value, json};
 
 /// How long a host of these tests owns an operation. Two seconds beyond the gateway's time-out: on a busy machine that
@@ -98,6 +100,18 @@ pub async fn charged(world: &World, count: usize) {
         if charges == count { Ok(()) } else { Err(format!("it has {charges}")) }
     })
     .await;
+}
+
+/// Ends the test's own Postgres as a power cut would: nothing is written down any more, sessions break where they are.
+pub async fn cut_the_power(world: &mut World) {
+    let data = world.db_text("show data_directory").await.expect("a server has a folder");
+    let file = fs::read_to_string(format!("{data}/postmaster.pid")).expect("a running server has written it");
+    let pid =
+        file.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw).expect("its number");
+    kill_process(pid, Signal::QUIT).expect("it is ours");
+    // The harness buries it.
+    world.stop_postgres().await;
+    assert!(test_kill_process(pid).is_err(), "it is still there");
 }
 
 /// Installs and activates the connector that misbehaves as its account says. See `tests/hostile`.

@@ -7,12 +7,13 @@ use http::Method;
 use interlock_tests::harness::{Answer, Caller, World, answer, bodies, eventually, plain};
 use serde_json::{Value, json};
 
-/// Retries as the contract asks of merchants: while the first request is worked on it is 409 with `Retry-After`.
+/// Retries as the contract asks of merchants: while the first request is worked on it is 409 with `Retry-After`, and 503 with
+/// the same where the database of a machine with much else to do took too long.
 async fn until_answered(caller: &Caller, path: &str, key: &str, body: &Value) -> Answer {
     eventually(&format!("{path} under {key} is answered"), async || {
         let answer = caller.post(path, key, body).await;
         match answer.status {
-            409 if answer.json["code"] == "idempotency_in_progress" => {
+            409 | 503 if ["idempotency_in_progress", "unavailable"].map(Value::from).contains(&answer.json["code"]) => {
                 assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u64>().is_ok()));
                 Err(answer.text())
             }

@@ -17,6 +17,7 @@ async fn operators_need_their_token() {
         "/admin/operations",
         "/admin/reviews",
         "/admin/quarantine",
+        "/admin/sinks",
         "/admin/audit_log",
     ] {
         operator.get(path).await.expect(200);

@@ -133,7 +133,7 @@ async fn malformed_ids_name_nothing() {
     let upper = payment.to_uppercase();
     let as_token = payment.replacen("pay_", "tok_", 1);
     let nobody = "pay_00000000000000000000000000";
-    for id in ["x", "pay_", "pay_x", "%00", "pay_%F0%9F%92%A9", "..", &upper, &as_token, nobody, &payment[4..]] {
+    for id in ["x", "pay_", "pay_x", "%00", "pay_%F0%9F%92%A9", "...", &upper, &as_token, nobody, &payment[4..]] {
         for path in
             [format!("/v1/payments/{id}"), format!("/v1/payments/{id}/events"), format!("/v1/payments/{id}/attempts")]
         {

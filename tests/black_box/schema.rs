@@ -16,6 +16,7 @@ const GLOBAL: &[&str] = &[
     "connector_versions",
     "connectors",
     "day_keys",
+    "outbox_cursors",
     "payment_transitions",
 ];
 

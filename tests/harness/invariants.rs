@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
-use interlock::domain::id::{OperationId, OrderId, PaymentId};
+use interlock::domain::id::{OperationId, OrderId, PaymentId, WebhookEndpointId};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection, Row as _};
 use uuid::Uuid;
@@ -174,7 +174,7 @@ struct Books {
     payments: Vec<Paid>,
     /// Which payment an operation's public id belongs to.
     operations: BTreeMap<String, Uuid>,
-    /// Orders and refunds by their public ids, with their counters of events.
+    /// Orders, refunds and webhook endpoints by their public ids, with their counters of events.
     counters: Vec<(String, i32)>,
     /// Events per payment's, refund's or order's public id.
     events: BTreeMap<String, i64>,
@@ -241,6 +241,9 @@ async fn read(database_url: &str) -> anyhow::Result<(Vec<String>, Books)> {
     let refunds = refunds.fetch_all(&mut connection).await?;
     let refunds = refunds.iter().map(|row| (OperationId::from_uuid(row.get(0)).to_string(), row.get(1)));
     let orders = orders.iter().map(|row| (OrderId::from_uuid(row.get(0)).to_string(), row.get(1)));
+    let endpoints = sqlx::query("select endpoint_id, event_sequence from webhook_endpoints");
+    let endpoints = endpoints.fetch_all(&mut connection).await?;
+    let endpoints = endpoints.iter().map(|row| (WebhookEndpointId::from_uuid(row.get(0)).to_string(), row.get(1)));
     let events = sqlx::query("select aggregateid, count(*) from outbox group by aggregateid");
     let events = events.fetch_all(&mut connection).await?;
     let unresolved = sqlx::query_scalar(
@@ -249,7 +252,7 @@ async fn read(database_url: &str) -> anyhow::Result<(Vec<String>, Books)> {
     let books = Books {
         payments: payments.collect(),
         operations: operations.iter().map(|row| (OperationId::from_uuid(row.get(0)).to_string(), row.get(1))).collect(),
-        counters: orders.chain(refunds).collect(),
+        counters: orders.chain(refunds).chain(endpoints).collect(),
         events: events.iter().map(|row| (row.get(0), row.get(1))).collect(),
         unresolved: unresolved.fetch_one(&mut connection).await?,
     };

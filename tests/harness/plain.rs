@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 /// Members whose values differ, whatever they are.
 const DIFFERENT: &[&str] = &["created_at", "updated_at", "request_id", "connector_digest", "previous_valid_until"];
 /// Ids of which the prefix alone stays.
-const PREFIXES: &[&str] = &["ord", "pay", "att", "op", "gwa", "tok", "evt", "mer", "key", "rrl", "ch", "re"];
+const PREFIXES: &[&str] =
+    &["ord", "pay", "att", "op", "gwa", "tok", "evt", "mer", "key", "rrl", "whe", "dlv", "ntc", "ch", "re"];
 
 /// The same with `…` for times, ids, digests and addresses on loopback.
 pub fn plain(value: &Value) -> Value {

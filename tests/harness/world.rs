@@ -266,8 +266,12 @@ impl Drop for World {
     }
 }
 
+/// `false` runs every test with readers of events that poll: nothing may depend on a wake-up.
+const OUTBOX_WAKE_VARIABLE: &str = "INTERLOCK_TEST_OUTBOX_WAKE";
+
 /// What every host of a test is told.
 fn usual(database: &Database) -> Vec<(String, String)> {
+    let wake = std::env::var(OUTBOX_WAKE_VARIABLE).unwrap_or_else(|_| "true".to_owned());
     let cache = process::target("test-cache").display().to_string();
     [
         ("DATABASE_URL", database.url()),
@@ -277,6 +281,7 @@ fn usual(database: &Database) -> Vec<(String, String)> {
         ("INTERLOCK_OPERATOR_TOKEN", OPERATOR_TOKEN),
         ("INTERLOCK_MASTER_KEY", MASTER_KEY),
         ("INTERLOCK_ALLOW_PRIVATE_NETWORKS", "true"),
+        ("INTERLOCK_OUTBOX_WAKE", &wake),
         ("INTERLOCK_CACHE_DIR", &cache),
         ("INTERLOCK_LOG", "info,interlock=debug"),
         ("RUST_BACKTRACE", "1"),

@@ -18,16 +18,27 @@ pub struct Layers {
     file: Layer,
     /// Defaults of a command, such as those of `dev`; they go before those of the table.
     defaults: Layer,
+    /// What `[sinks.NAME]` tables of the file say, and the variables that go before them.
+    pub(super) sinks: SinkLayers,
 }
 
 /// By the name of the environment variable.
 type Layer = BTreeMap<&'static str, Said>;
 
+/// What was said of sinks; [`super::sinks`] reads it.
+#[derive(Clone, Default)]
+pub(super) struct SinkLayers {
+    /// By the name of the sink and then the key of the setting.
+    pub(super) tables: BTreeMap<String, BTreeMap<String, Said>>,
+    /// By the name of the variable.
+    pub(super) variables: BTreeMap<String, Said>,
+}
+
 /// One value and where it was said, such as `--public-addr` or `public_addr in interlock.toml`.
 #[derive(Clone)]
-struct Said {
-    text: String,
-    place: String,
+pub(super) struct Said {
+    pub(super) text: String,
+    pub(super) place: String,
 }
 
 impl Layers {
@@ -52,6 +63,13 @@ impl Layers {
         let mut unknown = Vec::new();
         for (name, text) in variables {
             let Some(name) = name.to_str() else { continue };
+            if name.starts_with(SINKS_PREFIX) {
+                // Which of them are settings, the file says: its tables name the sinks.
+                if let Some(text) = text.to_str().filter(|text| !text.is_empty()) {
+                    self.sinks.variables.insert(name.into(), Said { text: text.into(), place: name.into() });
+                }
+                continue;
+            }
             let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) else {
                 if name.starts_with("INTERLOCK_") && !name.starts_with(TEST_PREFIX) && !OTHER_VARIABLES.contains(&name)
                 {
@@ -92,6 +110,10 @@ impl Layers {
             ConfigError::new(place, what, "write lines such as public_addr = \"127.0.0.1:8080\"".into())
         })?;
         for (key, value) in table {
+            if key == SINKS {
+                self.sinks.tables = sink_tables(place, value)?;
+                continue;
+            }
             let Some(setting) = SETTINGS.iter().find(|setting| setting.key() == key) else {
                 let advice = match nearest(&key) {
                     Some(near) => format!("did you mean {}?", near.key()),
@@ -99,16 +121,7 @@ impl Layers {
                 };
                 return Err(ConfigError::new(place, format!("has `{key}`, which is no setting"), advice));
             };
-            let place = format!("{key} in {place}");
-            let text = text_of(&value).ok_or_else(|| {
-                let kind = value.type_str();
-                ConfigError::new(
-                    &place,
-                    format!("is {kind}"),
-                    "write a text, a number, true or false, or a list of them".into(),
-                )
-            })?;
-            self.file.insert(setting.name, Said { text, place });
+            self.file.insert(setting.name, said(&value, format!("{key} in {place}"))?);
         }
         Ok(self)
     }
@@ -162,6 +175,41 @@ impl Fault {
     }
 }
 
+/// The table of the file that holds one table for each sink.
+const SINKS: &str = "sinks";
+/// What variables about sinks begin with.
+pub(super) const SINKS_PREFIX: &str = "INTERLOCK_SINKS_";
+
+/// The tables of sinks as texts.
+fn sink_tables(place: &str, value: toml::Value) -> Result<BTreeMap<String, BTreeMap<String, Said>>, ConfigError> {
+    let refused = |what: &str| {
+        let advice = "write a table such as [sinks.NAME] with kind = \"nats\" or kind = \"kafka\"";
+        ConfigError::new(what, format!("in {place} is no table"), advice.into())
+    };
+    let toml::Value::Table(sinks) = value else { return Err(refused(SINKS)) };
+    let table = |(name, value): (String, toml::Value)| {
+        let toml::Value::Table(table) = value else { return Err(refused(&format!("{SINKS}.{name}"))) };
+        let texts = table.into_iter().map(|(key, value)| {
+            let said = said(&value, format!("{SINKS}.{name}.{key} in {place}"))?;
+            Ok((key, said))
+        });
+        Ok((name.clone(), texts.collect::<Result<_, _>>()?))
+    };
+    sinks.into_iter().map(table).collect()
+}
+
+/// A value of the file.
+fn said(value: &toml::Value, place: String) -> Result<Said, ConfigError> {
+    match text_of(value) {
+        Some(text) => Ok(Said { text, place }),
+        None => Err(ConfigError::new(
+            &place,
+            format!("is {}", value.type_str()),
+            "write a text, a number, true or false, or a list of them".into(),
+        )),
+    }
+}
+
 /// A value of TOML as one would write it in a variable; lists are joined by commas.
 fn text_of(value: &toml::Value) -> Option<String> {
     match value {
@@ -184,18 +232,22 @@ const LIKENESS_MIN: f64 = 0.75;
 
 /// The setting whose key looks most like `key`, if any does.
 fn nearest(key: &str) -> Option<&'static Setting> {
-    SETTINGS
-        .iter()
-        .map(|setting| (strsim::jaro_winkler(key, &setting.key()), *setting))
+    nearest_of(key, SETTINGS.iter().map(|setting| (setting.key(), *setting)))
+}
+
+/// Of what goes by these names, that whose name looks most like `name`, if any does.
+pub(super) fn nearest_of<T, N: AsRef<str>>(name: &str, known: impl Iterator<Item = (N, T)>) -> Option<T> {
+    known
+        .map(|(known, what)| (strsim::jaro_winkler(name, known.as_ref()), what))
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, setting)| setting)
+        .map(|(_, what)| what)
 }
 
 /// Long enough to recognise a value by, short enough for one line.
 const SHOWN_MAX_CHARS: usize = 80;
 
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut short: String = text.chars().take(SHOWN_MAX_CHARS).collect();
     if short.len() < text.len() {
         short.push('…');

@@ -3,6 +3,7 @@
 //! - [`settings`] is the table: names, defaults, help.
 //! - [`layers`] says who is believed: flags, then the environment, then `interlock.toml`, then the table.
 //! - [`values`] reads each kind of value and knows its limits.
+//! - [`sinks`] are the `[sinks.NAME]` tables of the file: streams that events are published to.
 //!
 //! A value that cannot be used ends the start with one error that names the setting, says what is wrong with it and
 //! what to write instead. Secrets are never repeated.
@@ -10,6 +11,7 @@
 mod hidden;
 pub mod layers;
 pub mod settings;
+pub mod sinks;
 mod values;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
@@ -44,6 +46,14 @@ pub struct Config {
     pub verify_delays: Vec<Duration>,
     /// Between deliveries of an event to a merchant. Never empty.
     pub webhook_delays: Vec<Duration>,
+    /// Deadline of one delivery of an event to a merchant.
+    pub webhook_timeout: Duration,
+    /// When a merchant's endpoint is disabled at which every delivery fails.
+    pub webhook_disable_after: Duration,
+    /// Readers of events are woken; else they poll.
+    pub outbox_wake: bool,
+    /// How long events and the log of deliveries are kept; longer than the schedule of deliveries lasts.
+    pub event_retention: Duration,
     /// When a payment that waits for its customer expires.
     pub action_ttl: Duration,
     /// When a payment that nobody confirmed expires.
@@ -62,6 +72,10 @@ pub struct Config {
     pub engine_threads: usize,
     /// A merchant's request body at most.
     pub body_max_bytes: usize,
+    /// Streams that events are published to, by name.
+    pub sinks: Vec<sinks::SinkSettings>,
+    /// Of the settings of sinks: what is allowed and probably not meant.
+    sink_doubts: Vec<String>,
 }
 
 /// PEM files of a certificate chain and its private key.
@@ -122,7 +136,10 @@ impl Config {
     pub fn read(layers: &Layers) -> Result<Self, ConfigError> {
         let gateway_timeout =
             always(&table::GATEWAY_TIMEOUT, layers, |text| values::milliseconds(text, &values::TIMEOUT_MS))?;
+        let (sinks, sink_doubts) = sinks::read(layers)?;
         Ok(Self {
+            sinks,
+            sink_doubts,
             retired_master_keys: layers.read(&table::RETIRED_MASTER_KEYS, values::master_keys)?.unwrap_or_default(),
             database_connections_max: number(
                 &table::DATABASE_CONNECTIONS_MAX,
@@ -141,6 +158,16 @@ impl Config {
                 .unwrap_or(gateway_timeout + LEASE_BEYOND_TIMEOUT),
             verify_delays: always(&table::VERIFY_DELAYS, layers, values::delays)?,
             webhook_delays: always(&table::WEBHOOK_DELAYS, layers, values::delays)?,
+            webhook_timeout: always(&table::WEBHOOK_TIMEOUT, layers, |text| {
+                values::milliseconds(text, &values::TIMEOUT_MS)
+            })?,
+            webhook_disable_after: always(&table::WEBHOOK_DISABLE_AFTER, layers, |text| {
+                values::seconds(text, &values::TTL_S)
+            })?,
+            outbox_wake: always(&table::OUTBOX_WAKE, layers, values::yes)?,
+            event_retention: always(&table::EVENT_RETENTION, layers, |text| {
+                values::seconds(text, &values::EVENT_RETENTION_S)
+            })?,
             action_ttl: always(&table::ACTION_TTL, layers, |text| values::seconds(text, &values::TTL_S))?,
             created_ttl: always(&table::CREATED_TTL, layers, |text| values::seconds(text, &values::TTL_S))?,
             idempotency_ttl: always(&table::IDEMPOTENCY_TTL, layers, |text| {
@@ -188,7 +215,7 @@ impl Config {
     /// What is allowed and probably not meant, to be logged at start.
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
-        let mut doubts = Vec::new();
+        let mut doubts = self.sink_doubts.clone();
         if self.lease <= self.gateway_timeout {
             doubts.push(format!(
                 "{} is not longer than {}: a host that waits for a slow gateway loses its operations to others",
@@ -200,6 +227,15 @@ impl Config {
             doubts.push(format!(
                 "{} has less than {TOKEN_GOOD_CHARS} characters and can be guessed",
                 table::OPERATOR_TOKEN.name
+            ));
+        }
+        // With its jitter, which makes a delay a fifth longer at most.
+        let schedule = self.webhook_delays.iter().sum::<Duration>() * 6 / 5;
+        if self.event_retention < schedule {
+            doubts.push(format!(
+                "{} is shorter than {} last: an event that is still being delivered is kept, one that was given up may be gone before anybody asks for it again",
+                table::EVENT_RETENTION.name,
+                table::WEBHOOK_DELAYS.name
             ));
         }
         doubts

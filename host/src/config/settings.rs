@@ -68,6 +68,13 @@ pub const WEBHOOK_DELAYS: Setting = Setting::new(
     Some("5,300,1800,7200,18000,36000,50400,72000,86400"),
     "seconds between deliveries of an event to a merchant",
 );
+pub const WEBHOOK_TIMEOUT: Setting =
+    Setting::new("INTERLOCK_WEBHOOK_TIMEOUT_MS", Some("15000"), "deadline of one delivery of an event to a merchant");
+pub const WEBHOOK_DISABLE_AFTER: Setting = Setting::new(
+    "INTERLOCK_WEBHOOK_DISABLE_AFTER_S",
+    Some("432000"),
+    "when a merchant's endpoint is disabled at which every delivery fails",
+);
 pub const ANSWER_TIMEOUT: Setting = Setting::new(
     "INTERLOCK_ANSWER_TIMEOUT_MS",
     Some("25000"),
@@ -77,6 +84,16 @@ pub const LEASE: Setting = Setting::new(
     "INTERLOCK_LEASE_MS",
     None,
     "how long a host owns an operation [default: the gateway time-out + 5000]",
+);
+pub const OUTBOX_WAKE: Setting = Setting::new(
+    "INTERLOCK_OUTBOX_WAKE",
+    Some("true"),
+    "readers of events are woken by what was committed; without, they look twice a second",
+);
+pub const EVENT_RETENTION: Setting = Setting::new(
+    "INTERLOCK_EVENT_RETENTION_S",
+    Some("2592000"),
+    "how long events and the log of deliveries are kept, and longer until they are read and delivered",
 );
 pub const ACTION_TTL: Setting =
     Setting::new("INTERLOCK_ACTION_TTL_S", Some("3600"), "when a payment that waits for its customer expires");
@@ -118,6 +135,10 @@ pub const SETTINGS: &[&Setting] = &[
     &LEASE,
     &VERIFY_DELAYS,
     &WEBHOOK_DELAYS,
+    &WEBHOOK_TIMEOUT,
+    &WEBHOOK_DISABLE_AFTER,
+    &OUTBOX_WAKE,
+    &EVENT_RETENTION,
     &ACTION_TTL,
     &CREATED_TTL,
     &IDEMPOTENCY_TTL,

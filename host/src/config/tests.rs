@@ -31,6 +31,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(config.verify_delays.iter().map(Duration::as_secs).sum::<u64>(), 79_200);
     assert!(config.verify_delays.iter().map(Duration::as_secs).sum::<u64>() < 86_400, "all checks within a day");
     assert_eq!(config.webhook_delays.len(), 9);
+    assert!(config.outbox_wake);
+    assert_eq!(config.event_retention.as_secs(), 2_592_000);
     assert_eq!(config.action_ttl.as_secs(), 3_600);
     assert_eq!(config.created_ttl.as_secs(), 86_400);
     assert_eq!(config.idempotency_ttl.as_secs(), 259_200);

@@ -17,6 +17,8 @@ pub const LEASE_MS: RangeInclusive<u64> = 1..=900_000;
 pub const TTL_S: RangeInclusive<u64> = 1..=31_536_000;
 /// The seed documents promise at least this; shorter times are of use to tests only.
 pub const IDEMPOTENCY_TTL_S: RangeInclusive<u64> = 1..=31_536_000;
+/// Events are kept for a day at least, because they leave by days, and ten years at most.
+pub const EVENT_RETENTION_S: RangeInclusive<u64> = 86_400..=315_360_000;
 /// Connections to Postgres: a host needs two, to work and to listen.
 pub const CONNECTIONS: RangeInclusive<u64> = 2..=1_000;
 /// Threads that run connectors.

@@ -107,6 +107,8 @@ ids! {
     AuditEntryId = "aud";
     /// An event of a gateway that could not be applied.
     QuarantineId = "qrn";
+    /// Something that operators should know.
+    NoticeId = "ntc";
     /// A merchant's rule about which accounts may take a payment.
     RoutingRuleId = "rrl";
 }
@@ -152,9 +154,10 @@ mod tests {
             ReviewId::from_uuid(nil).to_string(),
             AuditEntryId::from_uuid(nil).to_string(),
             QuarantineId::from_uuid(nil).to_string(),
+            NoticeId::from_uuid(nil).to_string(),
         ];
         let prefixes =
-            ["mer", "key", "ord", "pay", "att", "op", "tok", "evt", "whe", "dlv", "gwa", "rvw", "aud", "qrn"];
+            ["mer", "key", "ord", "pay", "att", "op", "tok", "evt", "whe", "dlv", "gwa", "rvw", "aud", "qrn", "ntc"];
         for (text, prefix) in texts.iter().zip(prefixes) {
             assert_eq!(*text, format!("{prefix}_{}", "0".repeat(26)));
         }

@@ -5,6 +5,8 @@
 
 pub mod book;
 pub mod country;
+pub mod delivery;
+pub mod event_types;
 pub mod id;
 pub mod money;
 pub mod order;
@@ -13,3 +15,4 @@ pub mod resolution;
 pub mod review;
 pub mod routing;
 pub mod schedule;
+pub mod sequence;

@@ -244,6 +244,7 @@ impl Trying<'_> {
         drop(conn);
         match begun {
             store::begin::Begun::Yes => {
+                app.wake.committed();
                 let key = run::key_to_answer(call);
                 let begun = Begun::of_attempt(payment, prepared, method, lease, Some(key), now);
                 Ok(Some(Begun { place: Some(place), ..begun }))

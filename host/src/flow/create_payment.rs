@@ -127,7 +127,10 @@ async fn create(app: &Arc<App>, call: &Call, new: NewPayment) -> Result<Answer, 
     };
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     match store::begin::create(&mut conn, created, &columns(&payment)).await? {
-        store::begin::Begun::Yes => Ok(Answer { status: call.final_status, body: body.into(), replayed: false }),
+        store::begin::Begun::Yes => {
+            app.wake.committed();
+            Ok(Answer { status: call.final_status, body: body.into(), replayed: false })
+        }
         store::begin::Begun::No | store::begin::Begun::OrderIsFull => {
             drop(conn);
             answer::of_taken_key(app, call).await
@@ -215,6 +218,7 @@ async fn create_and_confirm(app: &Arc<App>, call: &Call, new: NewPayment) -> Res
             None => Err(order_is_full()),
         },
         store::begin::Begun::Yes => {
+            app.wake.committed();
             let key = run::key_to_answer(call);
             let begun = Begun::of_attempt(payment, prepared, method, lease, Some(key), now);
             let begun = Begun { place: Some(place), ..begun };

@@ -60,6 +60,7 @@ pub async fn call_off(app: &Arc<App>, payment: &Payment, call: Option<&Call>) ->
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     Ok(match store::begin::call_off(&mut conn, call_off).await? {
         Begun::Yes => {
+            app.wake.committed();
             Some(Answer { status: call.map_or(200, |call| call.final_status), body: body.into(), replayed: false })
         }
         Begun::No | Begun::OrderIsFull => None,

@@ -79,6 +79,7 @@ async fn end(
     match written {
         Ok(Some(answer)) => {
             tx.commit().await.map_err(store::Error::from)?;
+            app.wake.committed();
             Ok(answer)
         }
         Ok(None) => {

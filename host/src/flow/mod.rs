@@ -21,21 +21,26 @@ pub mod ask;
 pub mod begun;
 pub mod confirm_payment;
 pub mod create_payment;
+pub mod deliver;
 pub mod drive;
 pub mod evidence;
 pub mod expire;
 pub mod fail_over;
+pub mod feed;
 pub mod install_connector;
 pub mod learned;
 pub mod manage_accounts;
+pub mod manage_endpoints;
 pub mod manage_merchants;
 pub mod manage_orders;
 pub mod manage_routing;
 pub mod method;
+pub mod notices;
 pub mod operate;
 pub mod operator_resolve;
 pub mod prepare;
 pub mod proofs;
+pub mod publish;
 pub mod quarantine;
 pub mod receive_webhook;
 pub mod refunds;
@@ -218,6 +223,12 @@ pub enum Refusal {
     /// The event was put back, and is being tried again.
     #[error("the event is not in quarantine any more")]
     NotQuarantined,
+    /// A host feeds the sink, or has it in its settings.
+    #[error("the sink is in use")]
+    SinkInUse,
+    /// Nothing is sent to it, so nothing can be asked of it.
+    #[error("the webhook endpoint is disabled")]
+    EndpointIsDisabled,
     #[error("the request is not valid")]
     Invalid(Vec<Fault>),
     /// A component was not let in: every reason.

@@ -26,7 +26,7 @@ use utoipa::{
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
-    Http,
+    Http, event_docs,
     observe::REQUEST_ID,
     problem::{Code, ERRORS_PAGE, FaultView, PROBLEM_JSON, ProblemView},
     respond::IDEMPOTENCY_REPLAYED,
@@ -51,6 +51,7 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
     );
     api.info.contact = None;
     api.servers = None;
+    api.webhooks = Some(event_docs::webhooks());
     let components = api.components.get_or_insert_default();
     let bearer = || SecurityScheme::Http(HttpSecurity::new(HttpAuthScheme::Bearer));
     components.add_security_scheme(MERCHANT_KEY, bearer());
@@ -238,6 +239,8 @@ mod tests {
         /admin/merchants/{id}/api_keys GET
         /admin/merchants/{id}/api_keys POST
         /admin/merchants/{id}/api_keys/{key_id} DELETE
+        /admin/notices GET
+        /admin/notices/{id}/dismiss POST
         /admin/operations GET
         /admin/payments/{id}/resolve POST
         /admin/quarantine GET
@@ -246,7 +249,12 @@ mod tests {
         /admin/reviews/{id} GET
         /admin/reviews/{id}/close POST
         /admin/routing/preview POST
+        /admin/sinks GET
+        /admin/sinks/{name} DELETE
         /v1/connectors GET
+        /v1/events GET
+        /v1/events/{id} GET
+        /v1/events/{id}/redeliver POST
         /v1/gateway_accounts GET
         /v1/gateway_accounts POST
         /v1/gateway_accounts/{id} DELETE
@@ -276,6 +284,15 @@ mod tests {
         /v1/routing_rules/{id} PATCH
         /v1/tokens POST
         /v1/tokens/{id} DELETE
+        /v1/webhook_endpoints GET
+        /v1/webhook_endpoints POST
+        /v1/webhook_endpoints/{id} DELETE
+        /v1/webhook_endpoints/{id} GET
+        /v1/webhook_endpoints/{id} PATCH
+        /v1/webhook_endpoints/{id}/deliveries GET
+        /v1/webhook_endpoints/{id}/redeliver POST
+        /v1/webhook_endpoints/{id}/rotate_secret POST
+        /v1/webhook_endpoints/{id}/test POST
         /webhooks/{id} POST
         ");
     }

@@ -9,6 +9,8 @@ mod admin;
 mod auth;
 mod connectors;
 mod docs;
+mod event_docs;
+mod events;
 mod extract;
 mod gateway_accounts;
 mod json;
@@ -20,6 +22,7 @@ mod problem;
 mod respond;
 mod routing_rules;
 mod tokens;
+mod webhook_endpoints;
 mod webhooks;
 
 use std::{sync::Arc, time::Duration};
@@ -81,6 +84,8 @@ fn merchant_routes() -> OpenApiRouter<Http> {
         .merge(gateway_accounts::routes())
         .merge(routing_rules::routes())
         .merge(connectors::routes())
+        .merge(events::routes())
+        .merge(webhook_endpoints::routes())
 }
 
 /// The contract as a document, of both listeners.

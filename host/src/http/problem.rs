@@ -48,6 +48,8 @@ pub enum Code {
     OrderNotCancelable,
     SettingIsIdentity,
     NotQuarantined,
+    SinkInUse,
+    WebhookEndpointDisabled,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidRequest,
@@ -90,6 +92,8 @@ impl Code {
                 (StatusCode::CONFLICT, "The setting names the account at the gateway and cannot be changed")
             }
             Self::NotQuarantined => (StatusCode::CONFLICT, "The event is not in quarantine any more"),
+            Self::SinkInUse => (StatusCode::CONFLICT, "The sink is in use"),
+            Self::WebhookEndpointDisabled => (StatusCode::CONFLICT, "The webhook endpoint is disabled"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is of a type that is not read here")
@@ -143,6 +147,10 @@ impl Code {
                 "Make a new gateway account with the other value, and disable or delete this one."
             }
             Self::NotQuarantined => "It was put back before, and is being tried again: look again in a moment.",
+            Self::SinkInUse => "Take its table out of the settings of every host, and start them again.",
+            Self::WebhookEndpointDisabled => {
+                "Read the endpoint: `disabled_reason` says why. Mend it, set `enabled` to true, and ask again."
+            }
             Self::BodyTooLarge => "Send less; `detail` names the limit.",
             Self::UnsupportedMediaType => "Send the type that `detail` names.",
             Self::InvalidRequest => "Every entry of `errors` points at one value and says what is wrong with it.",
@@ -332,6 +340,8 @@ impl From<Refusal> for Problem {
             },
             Refusal::WebhookRefused { why } => Self::new(Code::WebhookRefused).with_detail(why),
             Refusal::NotQuarantined => Self::new(Code::NotQuarantined),
+            Refusal::SinkInUse => Self::new(Code::SinkInUse),
+            Refusal::EndpointIsDisabled => Self::new(Code::WebhookEndpointDisabled),
             Refusal::Invalid(faults) => Self::invalid(faults),
             Refusal::ConnectorRefused(reasons) => Self { errors: reasons, ..Self::new(Code::ConnectorRefused) },
             Refusal::Unavailable { what, retry_after_s } => Self::unavailable(&what, retry_after_s),
@@ -383,6 +393,8 @@ mod tests {
         409 order_not_cancelable
         409 setting_is_identity
         409 not_quarantined
+        409 sink_in_use
+        409 webhook_endpoint_disabled
         413 body_too_large
         415 unsupported_media_type
         422 invalid_request

@@ -27,7 +27,8 @@ pub struct List<T> {
     /// `list`
     object: &'static str,
     data: Vec<T>,
-    /// What to send as `cursor` to get the next page; null where this is the last.
+    /// What to send as `cursor` to get the next page; null where this is the last. A page of a list that is narrowed may be
+    /// short or empty and have a next one all the same: so much is looked through for each.
     next_cursor: Option<String>,
 }
 
@@ -44,6 +45,12 @@ impl<T> List<T> {
         let (shown, has_more) = rows.get(..limit).map_or((rows, false), |shown| (shown, rows.len() > limit));
         let next_cursor = if has_more { shown.last().map(cursor_of) } else { None };
         Self { object: "list", data: shown.iter().map(show).collect(), next_cursor }
+    }
+
+    /// The same, and where it would be the last page, another one begins behind `until`: what is there was not looked at.
+    pub fn looked_until(mut self, until: Option<String>) -> Self {
+        self.next_cursor = self.next_cursor.or(until);
+        self
     }
 }
 
@@ -121,6 +128,16 @@ mod tests {
         assert_eq!((full.data, full.next_cursor), (vec![9, 8], Some("after 8".to_owned())));
         assert_eq!((last.data, last.next_cursor), (vec![9, 8], None));
         assert_eq!(page(&[]).next_cursor, None);
+    }
+
+    #[test]
+    fn a_page_for_which_enough_was_looked_at_is_not_the_last() {
+        let page = |rows: &[u8]| {
+            let page = List::page(rows, 2, |row| format!("after {row}"), |row| *row);
+            page.looked_until(Some("after 4".to_owned())).next_cursor
+        };
+        assert_eq!((page(&[]), page(&[9])), (Some("after 4".to_owned()), Some("after 4".to_owned())));
+        assert_eq!(page(&[9, 8, 7]), Some("after 8".to_owned()));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct GatewayAccount {
 }
 
 /// One version of a secret, as the vault sealed it.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedSecret {
     #[serde(with = "base64_text")]
     pub sealed: Vec<u8>,

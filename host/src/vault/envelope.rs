@@ -56,6 +56,8 @@ pub enum Content {
     SessionValue,
     /// What events to a merchant's endpoint are signed with.
     EndpointSecret,
+    /// The answer to a request that was shown a new secret, as it is kept with the request's idempotency key.
+    KeptAnswer,
     /// A key of the day itself, under the master key.
     DayKey,
 }
@@ -71,6 +73,7 @@ impl Content {
             Self::GatewaySecret => "gateway secret",
             Self::SessionValue => "session value",
             Self::EndpointSecret => "endpoint secret",
+            Self::KeptAnswer => "kept answer",
             Self::DayKey => "day key",
         }
     }

@@ -5,6 +5,7 @@
 //! - [`Card`] and [`CardEntry`] check what a merchant sends ([`card`]).
 //! - [`Holes`] is what the wire may fill in for one operation ([`holes`]).
 //! - [`api_key`] makes and checks the keys that merchants sign in with.
+//! - [`Signer`] signs what is sent to merchants (their endpoints' secrets).
 //!
 //! Nothing here reads a clock or a database: days are handed in, and sealed bytes are kept by the store.
 //! All cryptography is that of aws-lc.
@@ -13,6 +14,7 @@ pub mod api_key;
 pub mod brand;
 pub mod card;
 pub mod day_keys;
+pub mod endpoint_secret;
 pub mod envelope;
 pub mod fingerprint;
 pub mod holes;
@@ -20,6 +22,7 @@ pub mod key_text;
 pub mod master_key;
 pub mod random;
 pub mod secret;
+pub mod signer;
 
 use std::sync::Arc;
 
@@ -29,11 +32,13 @@ pub use api_key::{NewApiKey, PresentedApiKey, secrets_are_equal};
 pub use brand::Brand;
 pub use card::{Card, CardEntry, CardFault};
 pub use day_keys::WrappedDayKey;
+pub use endpoint_secret::new_endpoint_secret;
 pub use envelope::{Binding, Content, OpenError};
 pub use fingerprint::Purpose;
 pub use holes::{HoleKind, Holes};
 pub use master_key::{MasterKey, MasterKeyFault};
 pub use secret::Secret;
+pub use signer::Signer;
 
 use day_keys::DayKeys;
 use secret::never_implements;
@@ -111,6 +116,7 @@ never_implements! {
     CardEntry: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize;
     Holes: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize;
     NewApiKey: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize;
+    Signer: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize;
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! It stands beside `domain` and below `flow`, because an answer is stored, and an event written, in the commit that
 //! makes them true: whoever writes them must be able to render them. `http` uses the same shapes for its documentation.
 
+pub mod delivery;
 pub mod event;
 pub mod exchange;
 pub mod gateway_account;
@@ -13,6 +14,7 @@ pub mod review;
 pub mod routing_preview;
 pub mod routing_rule;
 pub mod token;
+pub mod webhook_endpoint;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 

@@ -30,6 +30,8 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 type Machine = http1::Connection<TokioIo<Box<dyn Stream>>, Full<Bytes>>;
+/// The head of a reply to be, with its body behind it.
+pub type Head = Pin<Box<dyn Future<Output = hyper::Result<http::Response<hyper::body::Incoming>>> + Send>>;
 
 /// A connection with nothing under way.
 pub struct Connection {
@@ -71,6 +73,8 @@ pub enum ConnectFault {
     },
     #[error("no HTTP on the connection")]
     Http(#[source] hyper::Error),
+    #[error("{origin} has no address")]
+    NoAddress { origin: String },
 }
 
 /// Why an exchange brought no reply.
@@ -97,12 +101,13 @@ pub enum ExchangeFault {
 }
 
 impl Connection {
-    /// Connects to `address`, with TLS for `origin`'s name where its scheme asks for it.
+    /// Connects to `address`, with TLS for `origin`'s name where its scheme asks for it. Heads of replies are refused
+    /// where they are larger than `head_max_bytes`.
     pub async fn open(
         origin: &Origin,
         address: SocketAddr,
         tls: &TlsConnector,
-        limits: ReplyLimits,
+        head_max_bytes: usize,
     ) -> Result<Self, ConnectFault> {
         let tcp_fault = |source| ConnectFault::Tcp { address, source };
         let tcp = TcpStream::connect(address).await.map_err(tcp_fault)?;
@@ -117,7 +122,7 @@ impl Connection {
             }
         };
         let mut builder = http1::Builder::new();
-        builder.max_header_size(limits.head_max_bytes);
+        builder.max_header_size(head_max_bytes);
         let (sender, machine) = builder.handshake(TokioIo::new(stream)).await.map_err(ConnectFault::Http)?;
         Ok(Self { machine, sender, socket, opened: Instant::now() })
     }
@@ -130,14 +135,28 @@ impl Connection {
     /// Sends `request` and reads the whole reply. `may_send` is asked immediately before anything is written, again
     /// and again until the first byte is out. Gives the connection back where it can carry another exchange.
     pub async fn exchange(
-        mut self,
+        self,
         request: Rendered,
         limits: ReplyLimits,
         may_send: &(dyn Fn() -> bool + Sync),
     ) -> Result<(RawReply, Option<Self>), ExchangeFault> {
+        self.run(into_http(request), |head| read_reply(head, limits), may_send).await
+    }
+
+    /// Sends `message` and has `read` read as much of the reply as it wants. As [`Connection::exchange`]; a connection
+    /// on which something is left to read does not come back.
+    pub async fn run<T, Reading>(
+        mut self,
+        message: http::Request<Full<Bytes>>,
+        read: impl FnOnce(Head) -> Reading,
+        may_send: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(T, Option<Self>), ExchangeFault>
+    where
+        Reading: Future<Output = Result<T, ExchangeFault>>,
+    {
         let meter = self.meter();
-        let head = self.sender.send_request(into_http(request));
-        let mut reply = pin!(read_reply(head, limits));
+        let head: Head = Box::pin(self.sender.send_request(message));
+        let mut reply = pin!(read(head));
         let mut machine_ended = false;
         let raw = poll_fn(|cx| {
             if !machine_ended {
@@ -199,11 +218,8 @@ fn into_http(request: Rendered) -> http::Request<Full<Bytes>> {
     message
 }
 
-async fn read_reply(
-    head: impl Future<Output = hyper::Result<http::Response<hyper::body::Incoming>>>,
-    limits: ReplyLimits,
-) -> Result<RawReply, ExchangeFault> {
-    let reply = head.await.map_err(|fault| head_fault(fault, limits))?;
+async fn read_reply(head: Head, limits: ReplyLimits) -> Result<RawReply, ExchangeFault> {
+    let reply = head.await.map_err(|fault| head_fault(fault, limits.head_max_bytes))?;
     let (head, mut incoming) = reply.into_parts();
     if head.status.is_informational() {
         return Err(ExchangeFault::NotFinal);
@@ -230,9 +246,10 @@ async fn read_reply(
     Ok(RawReply { status: head.status.as_u16(), headers: head.headers, body })
 }
 
-fn head_fault(fault: hyper::Error, limits: ReplyLimits) -> ExchangeFault {
+/// Why there is no head of at most `max` bytes.
+pub fn head_fault(fault: hyper::Error, max: usize) -> ExchangeFault {
     if fault.is_parse_too_large() {
-        ExchangeFault::HeadTooLarge { max: limits.head_max_bytes }
+        ExchangeFault::HeadTooLarge { max }
     } else if fault.is_parse() {
         ExchangeFault::Garbage(fault)
     } else {

@@ -1,4 +1,5 @@
-//! The only outbound HTTP to gateways: fills holes, sends one request, and says exactly what became of it.
+//! The only outbound HTTP. To gateways: fills holes, sends one request, and says exactly what became of it. To
+//! merchants' endpoints: [`courier`].
 //!
 //! ```text
 //! check → render → breaker → place in the pool → connection (kept, or resolved and made) → exchange → scrub
@@ -16,6 +17,9 @@
 mod breaker;
 mod check;
 mod connection;
+mod courier;
+mod dial;
+mod names;
 mod needle;
 mod permit;
 mod placement;
@@ -39,6 +43,7 @@ use uuid::Uuid;
 
 pub use breaker::{BreakerSettings, BreakerState};
 pub use check::{Checked, Schemes};
+pub use courier::{Carried, Class, Courier, Destination, Receipt};
 pub use permit::{Allowed, Origin, Permit, PermitError, Scheme};
 pub use placement::JsonFault;
 pub use refused::Refused;
@@ -50,7 +55,16 @@ use crate::vault::Holes;
 use breaker::Breakers;
 use connection::ReplyLimits;
 use pool::{Pool, PoolLimits};
-use resolve::Resolver;
+use resolve::{ResolveError, Resolver};
+
+/// What is told of a host that is not on the public internet.
+const PRIVATE: &str = "must lead to an address on the public internet";
+/// What is told of a port below 1024 that is not 443.
+const PORT: &str = "must have the port 443, or one of 1024 and above";
+
+/// How long a name that a merchant enters is looked up for: what is not known by then is taken as it is, and checked when
+/// it is connected to.
+const ENTRY_RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Everything that bounds outbound HTTP. There are no hidden defaults: [`WireConfig::new`] writes them down.
 pub struct WireConfig {
@@ -102,6 +116,9 @@ impl WireConfig {
     }
 }
 
+/// Connections to gateways that are kept while nobody uses them: more than there ever are.
+const IDLE_MAX: usize = 16_384;
+
 /// Why there is no wire.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
@@ -115,6 +132,8 @@ pub enum WireError {
 pub struct Wire {
     schemes: Schemes,
     resolver: Resolver,
+    /// For names that merchants enter, with look-ups of its own: names that hang there hold up no gateway's.
+    entry_resolver: Resolver,
     tls: TlsConnector,
     pool: Pool,
     breakers: Breakers,
@@ -158,11 +177,13 @@ impl Wire {
         Ok(Self {
             schemes: if config.allow_private_networks { Schemes::HttpToo } else { Schemes::HttpsOnly },
             resolver: Resolver::new(config.allow_private_networks, config.resolve_timeout),
+            entry_resolver: Resolver::new(config.allow_private_networks, ENTRY_RESOLVE_TIMEOUT),
             tls: connection::tls_connector(roots).map_err(WireError::Tls)?,
             pool: Pool::new(PoolLimits {
                 connections_per_origin_max: config.connections_per_origin_max,
                 wait_max: config.pool_wait_max,
                 idle_reuse_max: config.idle_reuse_max,
+                idle_max: IDLE_MAX,
                 age_max: config.connection_age_max,
             }),
             breakers: Breakers::new(config.breaker),
@@ -175,9 +196,26 @@ impl Wire {
         })
     }
 
+    /// What sends to merchants' endpoints, under the same rules about addresses and trust, with connections of its own.
+    #[must_use]
+    pub fn courier(&self) -> Courier {
+        Courier::new(self.schemes, self.tls.clone())
+    }
+
     /// Whether `request` keeps to `permit`, before anything is written down or sent.
     pub fn check(&self, request: &Request, permit: &Permit) -> Result<Checked, Refused> {
         check::check(request, permit, self.schemes)
+    }
+
+    /// Why `host` is a place that nothing is ever sent to; none where something may be. A name that leads nowhere at the
+    /// moment is no such place. Says nothing of the addresses that a name has: they may be those of an inner network.
+    pub async fn why_unreachable(&self, host: &url::Host<String>, port: u16) -> Option<String> {
+        match self.entry_resolver.resolve(host, port).await {
+            Err(ResolveError::Private { .. }) => Some(PRIVATE.to_owned()),
+            Err(ResolveError::Port { .. }) => Some(PORT.to_owned()),
+            Ok(_)
+            | Err(ResolveError::LookUp { .. } | ResolveError::TimedOut { .. } | ResolveError::NoAddress { .. }) => None,
+        }
     }
 
     /// What the breaker of a gateway account would do with a request now.

@@ -25,6 +25,8 @@ pub struct PoolLimits {
     pub wait_max: Duration,
     /// How long a connection may have been idle and still be used.
     pub idle_reuse_max: Duration,
+    /// Connections that are kept in all while nobody uses them.
+    pub idle_max: usize,
     /// How long a connection is used at all: its address was resolved and checked when it was made.
     pub age_max: Duration,
 }
@@ -33,6 +35,7 @@ pub struct PoolLimits {
 pub struct Pool {
     limits: PoolLimits,
     lanes: Mutex<HashMap<Origin, Arc<Lane>>>,
+    idle_places: Arc<Semaphore>,
 }
 
 /// The connections to one origin.
@@ -45,6 +48,7 @@ struct Lane {
 struct Idle {
     connection: Connection,
     since: Instant,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// Every connection that an origin may have is in use, and none came free in time.
@@ -58,12 +62,14 @@ pub struct PoolIsFull {
 pub struct Place {
     lane: Arc<Lane>,
     limits: PoolLimits,
+    idle_places: Arc<Semaphore>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Pool {
     pub fn new(limits: PoolLimits) -> Self {
-        Self { limits, lanes: Mutex::new(HashMap::new()) }
+        let idle_places = Arc::new(Semaphore::new(limits.idle_max));
+        Self { limits, lanes: Mutex::new(HashMap::new()), idle_places }
     }
 
     /// Waits for a place, but not long.
@@ -72,7 +78,10 @@ impl Pool {
         let full = PoolIsFull { max: self.limits.connections_per_origin_max };
         let waiting = Arc::clone(&lane.places).acquire_owned();
         match tokio::time::timeout(self.limits.wait_max, waiting).await {
-            Ok(Ok(permit)) => Ok(Place { lane, limits: self.limits, _permit: permit }),
+            Ok(Ok(permit)) => {
+                let idle_places = Arc::clone(&self.idle_places);
+                Ok(Place { lane, limits: self.limits, idle_places, _permit: permit })
+            }
             Ok(Err(_)) | Err(_) => Err(full),
         }
     }
@@ -128,12 +137,14 @@ impl Place {
         }
     }
 
-    /// Keeps a connection for the next exchange.
+    /// Keeps a connection for the next exchange, unless as many are kept as may be.
     pub fn keep(self, connection: Connection, now: Instant) {
         let mut idle = lock(&self.lane.idle);
         idle.retain(|idle| self.limits.is_fresh(idle, now));
-        if idle.len() < self.limits.connections_per_origin_max {
-            idle.push(Idle { connection, since: now });
+        if idle.len() < self.limits.connections_per_origin_max
+            && let Ok(permit) = Arc::clone(&self.idle_places).try_acquire_owned()
+        {
+            idle.push(Idle { connection, since: now, _permit: permit });
         }
     }
 }

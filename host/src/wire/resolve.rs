@@ -90,13 +90,35 @@ impl Resolver {
 
     /// The addresses to connect to, in the order the system gives them: at least one, all of them allowed.
     pub async fn resolve(&self, host: &url::Host<String>, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
+        let lookups = Arc::clone(&self.lookups);
+        let permit = async move { lookups.acquire_owned().await.map_err(std::io::Error::other) };
+        self.resolve_under(host, port, permit).await
+    }
+
+    /// As [`Self::resolve`], for who bounds look-ups himself: `held` is dropped when the look-up has ended, which may be
+    /// long after it has timed out.
+    pub async fn resolve_holding(
+        &self,
+        host: &url::Host<String>,
+        port: u16,
+        held: impl Send + 'static,
+    ) -> Result<Vec<SocketAddr>, ResolveError> {
+        self.resolve_under(host, port, std::future::ready(Ok(held))).await
+    }
+
+    async fn resolve_under<Held: Send + 'static>(
+        &self,
+        host: &url::Host<String>,
+        port: u16,
+        held: impl Future<Output = std::io::Result<Held>>,
+    ) -> Result<Vec<SocketAddr>, ResolveError> {
         if !self.allow_private_networks && port != 443 && port < UNPRIVILEGED_PORT_MIN {
             return Err(ResolveError::Port { port });
         }
         let addresses = match host {
             url::Host::Ipv4(ip) => vec![SocketAddr::from((*ip, port))],
             url::Host::Ipv6(ip) => vec![SocketAddr::from((*ip, port))],
-            url::Host::Domain(name) => self.look_up(name, port).await?,
+            url::Host::Domain(name) => self.look_up(name, port, held).await?,
         };
         if addresses.is_empty() {
             return Err(ResolveError::NoAddress { host: host.to_string() });
@@ -109,15 +131,19 @@ impl Resolver {
         Ok(addresses.into_iter().take(ADDRESSES_MAX).collect())
     }
 
-    async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
+    async fn look_up<Held: Send + 'static>(
+        &self,
+        name: &str,
+        port: u16,
+        held: impl Future<Output = std::io::Result<Held>>,
+    ) -> Result<Vec<SocketAddr>, ResolveError> {
         let failed = |source| ResolveError::LookUp { host: name.to_owned(), source };
-        let lookups = Arc::clone(&self.lookups);
         let owned = name.to_owned();
         let work = async move {
-            let permit = lookups.acquire_owned().await.map_err(std::io::Error::other)?;
+            let held = held.await?;
             tokio::task::spawn_blocking(move || {
-                // Held by the thread, not by the caller who may have given up on it.
-                let _held = permit;
+                // By the thread, not by the caller who may have given up on it.
+                let _held = held;
                 (owned.as_str(), port).to_socket_addrs().map(Iterator::collect)
             })
             .await

@@ -6,7 +6,8 @@ use tracing::Instrument as _;
 
 use super::breaker::Health;
 use super::check::Checked;
-use super::connection::{ConnectFault, Connection, ExchangeFault, RawReply};
+use super::connection::{Connection, ExchangeFault, RawReply};
+use super::dial::dial;
 use super::permit::Origin;
 use super::render::{Rendered, render};
 use super::scrub::Scrubber;
@@ -110,29 +111,9 @@ impl Wire {
     async fn connect(&self, origin: &Origin, connector: &str) -> Result<Connection, Sent> {
         let addresses = self.resolver.resolve(&origin.host, origin.port).await.map_err(|fault| not_resolved(&fault))?;
         metrics::counter!(CONNECTIONS, "connector" => connector.to_owned()).increment(1);
-        let deadline = tokio::time::Instant::now() + self.connect_timeout;
-        let mut last: Option<ConnectFault> = None;
-        let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
-        for address in addresses {
-            // An address that swallows packets must not eat the time of those behind it.
-            let remaining = deadline.saturating_duration_since(tokio::time::Instant::now());
-            let share = remaining / left.max(1);
-            left -= 1;
-            let opening = Connection::open(origin, address, &self.tls, self.reply_limits);
-            match tokio::time::timeout(share, opening).await {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(fault)) => last = Some(fault),
-                Err(_) => {
-                    let source = std::io::Error::from(std::io::ErrorKind::TimedOut);
-                    last = Some(ConnectFault::Tcp { address, source });
-                }
-            }
-        }
-        Err(match last {
-            Some(fault) => not_connected(&fault),
-            // The resolver gives at least one address.
-            None => Sent::NotSent { reason: NotSentReason::Dns, detail: format!("{origin} has no address") },
-        })
+        dial(origin, addresses, &self.tls, self.reply_limits.head_max_bytes, self.connect_timeout)
+            .await
+            .map_err(|fault| not_connected(&fault))
     }
 }
 

@@ -129,12 +129,13 @@ pub(super) fn not_connected(fault: &ConnectFault) -> Sent {
     let reason = match fault {
         ConnectFault::Tcp { .. } | ConnectFault::Http(_) => NotSentReason::Connect,
         ConnectFault::Tls { .. } => NotSentReason::Tls,
+        ConnectFault::NoAddress { .. } => NotSentReason::Dns,
     };
     Sent::NotSent { reason, detail: chain(fault) }
 }
 
 /// An error with all its causes, on one line.
-fn chain(fault: &dyn std::error::Error) -> String {
+pub(super) fn chain(fault: &dyn std::error::Error) -> String {
     let mut text = fault.to_string();
     let mut cause = fault.source();
     while let Some(fault) = cause {

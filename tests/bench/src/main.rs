@@ -11,9 +11,11 @@ mod floor;
 mod load;
 mod machine;
 mod measure;
+mod outbox;
 mod plan;
 mod postgres;
 mod procfs;
+mod receiver;
 mod relay;
 mod report;
 mod stats;
@@ -36,7 +38,7 @@ use self::{
 #[derive(Parser)]
 #[command(name = "interlock-bench", version)]
 struct Arguments {
-    /// Two minutes instead of ten: fewer rounds, shorter ones, fewer degrees of concurrency
+    /// Five minutes instead of a quarter of an hour: fewer rounds, shorter ones, fewer degrees of concurrency
     #[arg(long)]
     quick: bool,
     /// Only these, in this order; all of them where none is named

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 /// A full run ends within this, whatever the machine; what is left then is left out.
-const FULL_MAX: Duration = Duration::from_mins(9);
+const FULL_MAX: Duration = Duration::from_mins(18);
 /// The same for a quick one.
-const QUICK_MAX: Duration = Duration::from_secs(105);
+const QUICK_MAX: Duration = Duration::from_mins(5);
 
 /// Bounds of one run.
 pub struct Plan {
@@ -28,6 +28,12 @@ pub struct Plan {
     pub counted_payments: usize,
     /// Runs of a connector for each kind of run.
     pub connector_runs: usize,
+    /// Pairs with and without, each as long as the open loop's window.
+    pub pairs: usize,
+    /// Payments whose events wait for the reader of the log.
+    pub backlog_payments: usize,
+    /// Payments whose events are delivered as fast as that goes.
+    pub delivered_payments: usize,
     /// Starts of the host.
     pub starts: usize,
 }
@@ -46,6 +52,9 @@ impl Plan {
             open_rounds: 3,
             counted_payments: 4_000,
             connector_runs: 20_000,
+            pairs: 4,
+            backlog_payments: 20_000,
+            delivered_payments: 5_000,
             starts: 5,
         }
     }
@@ -63,6 +72,9 @@ impl Plan {
             open_rounds: 1,
             counted_payments: 1_000,
             connector_runs: 4_000,
+            pairs: 2,
+            backlog_payments: 8_000,
+            delivered_payments: 2_000,
             starts: 5,
         }
     }

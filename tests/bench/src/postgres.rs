@@ -10,7 +10,9 @@ use anyhow::{Context as _, ensure};
 use interlock::dev::postgres::{Durability, PrivatePostgres};
 use sqlx::{
     AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqlSafeStr as _, Statement as _,
-    TypeInfo as _, postgres::PgRow,
+    TypeInfo as _,
+    postgres::{PgArguments, PgRow},
+    query::Query,
 };
 use tokio::runtime::Runtime;
 use url::Url;
@@ -248,12 +250,22 @@ impl Postgres {
         })
     }
 
+    /// Rows.
+    pub fn rows(&mut self, query: Query<'_, sqlx::Postgres, PgArguments>) -> anyhow::Result<Vec<PgRow>> {
+        Ok(self.runtime.block_on(query.fetch_all(&mut self.conn))?)
+    }
+
+    /// A session of its own.
+    pub fn connect(&self) -> anyhow::Result<PgConnection> {
+        Ok(self.block_on(PgConnection::connect(&self.url()))?)
+    }
+
     /// A number.
     pub fn count(&mut self, sql: &str) -> anyhow::Result<i64> {
         Ok(self.one(sql)?.try_get(0)?)
     }
 
-    /// Does what speaks HTTP to a host, beside which nothing runs.
+    /// Waits for what is asynchronous; beside it nothing runs.
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }

@@ -14,6 +14,7 @@ mod facts;
 mod journeys;
 mod monkey;
 mod mutations;
+mod owner;
 mod plan;
 mod play;
 mod settle;

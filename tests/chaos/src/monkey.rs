@@ -21,6 +21,8 @@ const HELD_UP: Duration = Duration::from_millis(350);
 /// How much longer than its lease such a host is frozen, from and to. What it sends then is dated after all that the checker
 /// forgives: gateways date in whole seconds.
 const FROZEN_BEYOND_MS: (u64, u64) = (3_000, 4_000);
+/// The longest that a host is frozen; what it had in hand it does after that.
+pub const FROZEN_MAX: Duration = Duration::from_millis(FROZEN_BEYOND_MS.1 + LEASE_MS.unsigned_abs());
 /// Between two looks at whether clients are done.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 

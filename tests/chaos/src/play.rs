@@ -16,6 +16,7 @@ use crate::{
     facts::{self, Facts},
     journeys::{self, Journey},
     monkey::{self, Diary},
+    owner::Owner,
     plan::Plan,
     say, settle, story,
     world::World,
@@ -75,11 +76,14 @@ async fn run(plan: &Plan, world: &mut World, only: Option<Journey>) -> anyhow::R
     let shop = Arc::new(Shop::new(world.urls.clone(), world.merchant.clone())?);
     let done = Arc::new(AtomicBool::new(false));
     let clients = tokio::spawn(clients(plan.clone(), Arc::clone(&shop), journeys, Arc::clone(&done)));
+    let owner = Owner::of(plan, world, &shop, &done)?;
+    let owner = tokio::spawn(owner.keep(world.endpoints.clone()));
     let diary = monkey::rage(plan, world, &shop.log, &done).await;
     // Where the monkey fell, clients must not run on.
     done.store(true, Ordering::Relaxed);
     let went = clients.await?;
     let diary = diary?;
+    world.endpoints = owner.await??;
     let load = shop.log.now();
     let (sent, payments) = (shop.log.calls().len(), world.database.count("select count(*) from payments").await?);
     say(&format!(
@@ -90,7 +94,9 @@ async fn run(plan: &Plan, world: &mut World, only: Option<Journey>) -> anyhow::R
     let unsettled = settle::settle(plan, world, &shop).await?;
     settle::replay(&shop).await;
     say(&format!("settled after {} s; {unsettled} operations are left", shop.log.now().saturating_sub(load).as_secs()));
-    let facts = facts::gather(plan, world, shop.log.calls()).await?;
+    let undelivered = settle::hear_out(world, &shop).await?;
+    say(&format!("{undelivered} deliveries are left"));
+    let facts = facts::gather(plan, world, &shop.log).await?;
     let mut breaches = check::all(&facts);
     breaches.extend(diary.broken.iter().map(|what| Breach::of("a host that is told to end ends well", None, what)));
     say(&facts.summary());

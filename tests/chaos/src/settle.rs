@@ -10,6 +10,7 @@ use interlock::domain::id::{OperationId, PaymentId};
 use interlock_tests::harness::{
     Simulator,
     merchant::{GATEWAY_API_KEY, GATEWAY_WEBHOOK_SECRET},
+    receiver::Reply,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -26,6 +27,8 @@ use crate::{
 const REMIND_MAX: Duration = Duration::from_secs(20);
 /// How often they are reminded.
 const REMIND_EVERY: Duration = Duration::from_secs(3);
+/// How often it is looked whether everything is delivered.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Keys that are asked for once more at most.
 const REPLAYS_MAX: usize = 1_500;
 /// Clients that do so at once.
@@ -44,8 +47,17 @@ const CLAIMS: &str = "
 /// Payments whose gateway has accepted them, or whose customer was to act.
 const WAITING: &str = "select count(*) from work where task in ('poll', 'act')";
 
+/// What the merchant's endpoints have still to get: what is queued, and what nobody has queued yet.
+const UNDELIVERED: &str = "
+    select (select count(*) from delivery_queue) + (select count(*) from outbox as o
+             where not exists (select 1 from outbox_cursors as c
+                                where c.reader = 'endpoints' and (c.xid, c.id) >= (o.xid, o.id)))";
+/// How long a delivery that failed at the worst moment may wait for its next try, and some more.
+const DELIVERED_MAX: Duration = Duration::from_secs(45);
+
 /// Waits until nothing is open that ends by itself; says how many operations are.
 pub async fn settle(plan: &Plan, world: &World, shop: &Arc<Shop>) -> anyhow::Result<i64> {
+    world.receiver.answer(Reply::Status(200));
     let mut client = Client::new(Arc::clone(shop), plan, u32::MAX);
     let until = shop.log.now() + plan.settle_max;
     let mut quiet_since = None;
@@ -64,6 +76,18 @@ pub async fn settle(plan: &Plan, world: &World, shop: &Arc<Shop>) -> anyhow::Res
             return Ok(left);
         }
         tokio::time::sleep(REMIND_EVERY).await;
+    }
+}
+
+/// Waits until the merchant's endpoints have got everything; says how much they have not.
+pub async fn hear_out(world: &World, shop: &Shop) -> anyhow::Result<i64> {
+    let until = shop.log.now() + DELIVERED_MAX;
+    loop {
+        let left = world.database.count(UNDELIVERED).await?;
+        if left == 0 || shop.log.now() > until {
+            return Ok(left);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -58,6 +58,8 @@ pub(super) struct After {
     audit: AuditRows,
     outbox: OutboxRows,
     body: Option<Vec<u8>>,
+    /// When it was decided: what the events say, and the rows that hold them.
+    now: DateTime<Utc>,
 }
 
 impl After {
@@ -112,6 +114,7 @@ impl After {
             audit: AuditRows::default(),
             outbox: OutboxRows::default(),
             body: None,
+            now,
         };
         after.settle_order(app, subject, now);
         after.write_refund(app, subject, now);
@@ -296,7 +299,7 @@ impl After {
             review: self.review.take().map(|(reason, detail)| Review { review_id: app.ids.v7(), reason, detail }),
             closes_reviews,
             owner: None,
-            now: app.clock.now(),
+            now: self.now,
         }
     }
 

@@ -206,6 +206,7 @@ pub async fn write(
     if finished == Finished::No {
         return if still_ours(app, subject).await? { Ok(None) } else { Err(NotApplied::LeaseLost) };
     }
+    app.wake.committed();
     fault::point_of(Point::AfterCommitTwo, subject.underway.operation.action.kind());
     after.tell(subject);
     let applied = Applied {

@@ -28,8 +28,8 @@ use crate::{
 pub use settings::Entered;
 use settings::{Checked, Present};
 
-/// Hours for which the value before the newest still proves webhooks: gateways sign with the old one for a while.
-const OLD_SECRET_LIFE_H: i64 = 24;
+/// How long the value before the newest still proves webhooks: gateways sign with the old one for a while.
+const OLD_SECRET_LIFE: TimeDelta = TimeDelta::hours(24);
 /// Versions of one secret that are kept at most: what is rotated faster than this loses the oldest early.
 const SECRET_VERSIONS_MAX: usize = 5;
 /// The status of an answer that tells of something new.
@@ -270,17 +270,22 @@ fn keep(app: &App, account: &mut GatewayAccount, checked: Checked, now: DateTime
         let record = record(account, &name);
         let binding = Binding { content: Content::GatewaySecret, merchant: account.merchant(), record: &record };
         let sealed = SealedSecret { sealed: app.vault.seal(&binding, value.as_bytes()), since: now, valid_until: None };
-        rotate(account.secrets.entry(name).or_default(), sealed, now);
+        rotate(account.secrets.entry(name).or_default(), sealed, now, OLD_SECRET_LIFE);
     }
     Ok(())
 }
 
-/// Puts `newest` in front. What was newest before stays for a while; what is over goes.
-fn rotate(versions: &mut Vec<SealedSecret>, newest: SealedSecret, now: DateTime<Utc>) {
-    versions.retain(|version| version.valid_until.is_none_or(|until| until > now));
+/// Puts `newest` in front. What was newest before stays for `old_lives_for`; what is over goes.
+pub(super) fn rotate(
+    versions: &mut Vec<SealedSecret>,
+    newest: SealedSecret,
+    now: DateTime<Utc>,
+    old_lives_for: TimeDelta,
+) {
     if let Some(previous) = versions.first_mut() {
-        previous.valid_until = Some(now + TimeDelta::hours(OLD_SECRET_LIFE_H));
+        previous.valid_until = Some(now + old_lives_for);
     }
+    versions.retain(|version| version.valid_until.is_none_or(|until| until > now));
     versions.insert(0, newest);
     versions.truncate(SECRET_VERSIONS_MAX);
 }
@@ -340,17 +345,25 @@ mod tests {
     fn a_rotated_secret_stays_for_a_day() {
         let start = DateTime::UNIX_EPOCH;
         let mut versions = Vec::new();
-        rotate(&mut versions, sealed(1), start);
+        rotate(&mut versions, sealed(1), start, OLD_SECRET_LIFE);
         assert_eq!(versions.first().unwrap().valid_until, None);
-        rotate(&mut versions, sealed(2), start);
+        rotate(&mut versions, sealed(2), start, OLD_SECRET_LIFE);
         let marks = |versions: &[SealedSecret]| versions.iter().map(|version| version.sealed[0]).collect::<Vec<_>>();
         assert_eq!(marks(&versions), [2, 1]);
         assert_eq!(versions[1].valid_until, Some(start + TimeDelta::hours(24)));
-        rotate(&mut versions, sealed(3), start + TimeDelta::hours(24));
+        rotate(&mut versions, sealed(3), start + TimeDelta::hours(24), OLD_SECRET_LIFE);
         assert_eq!(marks(&versions), [3, 2]);
         for mark in 4..20 {
-            rotate(&mut versions, sealed(mark), start + TimeDelta::hours(25));
+            rotate(&mut versions, sealed(mark), start + TimeDelta::hours(25), OLD_SECRET_LIFE);
         }
         assert_eq!(versions.len(), SECRET_VERSIONS_MAX);
+    }
+
+    /// Somebody else may know the old one: it ends at once.
+    #[test]
+    fn a_rotation_may_leave_nothing_of_the_old() {
+        let mut versions = vec![sealed(1)];
+        rotate(&mut versions, sealed(2), DateTime::UNIX_EPOCH, TimeDelta::zero());
+        assert_eq!(versions.iter().map(|version| version.sealed[0]).collect::<Vec<_>>(), [2]);
     }
 }

@@ -102,6 +102,7 @@ impl Commit<'_> {
         let begun = store::begin::begin_operation(&mut conn, begin).await?;
         drop(conn);
         let OperationBegun::Yes { fence } = begun else { return Ok(None) };
+        app.wake.committed();
         let key = self.key.map(run::key_to_answer).or_else(|| self.inherited().cloned());
         let begun = Begun::of(payment, prepared, self.number, self.amount, (lease, fence), now);
         let underway = Underway { key, purpose: self.purpose, ..begun.underway };

@@ -3,11 +3,13 @@
 mod audit_log;
 mod connectors;
 mod merchants;
+mod notices;
 mod operations;
 mod quarantine;
 mod resolve;
 mod reviews;
 mod routing;
+mod sinks;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -26,5 +28,7 @@ pub fn routes() -> OpenApiRouter<Http> {
         .merge(resolve::routes())
         .merge(audit_log::routes())
         .merge(quarantine::routes())
+        .merge(notices::routes())
         .merge(routing::routes())
+        .merge(sinks::routes())
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use url::Url;
 
-use crate::domain::{country::Country, money::Currency};
+use crate::domain::{country::Country, event_types, money::Currency};
 
 /// Characters of a URL that we hand on.
 pub const URL_MAX_CHARACTERS: usize = 2048;
@@ -110,6 +110,20 @@ pub fn word<T: FromStr>(words: &'static [&'static str]) -> impl Fn(&Value) -> Re
             format!("must be one of: {}{hint}", words.join(", "))
         })
     }
+}
+
+/// A type of event, or a pattern of them (`payment.*`, `*`).
+pub fn event_types(value: &Value) -> Result<&str, String> {
+    let text = string(value)?;
+    if event_types::is_pattern(text) {
+        return Ok(text);
+    }
+    let known: Vec<_> = event_types::patterns().collect();
+    Err(match super::nearest(text, known.iter().map(String::as_str)) {
+        Some(meant) => format!("is no type of event; did you mean `{meant}`?"),
+        None => "is no type of event; there are `*`, `payment.*` and the like, and those of the contract's webhooks"
+            .to_owned(),
+    })
 }
 
 /// A currency that money is paid in.

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "gateways of the tests run on the test's own runtime, and end with it")]
 
 mod check;
+mod courier;
 mod exchange;
 pub(super) mod fixtures;
 mod gateway;

@@ -6,6 +6,7 @@
 
 mod connection;
 mod open;
+mod plain;
 
 use std::{
     cell::{Cell, RefCell},
@@ -20,7 +21,8 @@ use tokio::task::LocalSet;
 use self::connection::{Connection, Reply};
 pub use self::{
     connection::{KEY, Target},
-    open::{Open, open},
+    open::{Open, open, open_each},
+    plain::{Posts, post_all},
 };
 use crate::stats::{float, microseconds};
 

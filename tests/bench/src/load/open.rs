@@ -3,10 +3,12 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    net::SocketAddr,
     rc::Rc,
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use tokio::{sync::mpsc, task::LocalSet};
 
 use super::{Keys, LATE_MAX, Tally, Target, connection::Connection, run};
@@ -28,12 +30,20 @@ pub struct Open {
 
 /// Runs an open loop. Times count from the moment at which a request was due.
 pub fn open(target: &Target, keys: &Keys, open: &Open) -> anyhow::Result<Tally> {
-    run(open.warm + open.window + LATE_MAX, async { LocalSet::new().run_until(go(target, keys, open)).await })
+    open_each(std::slice::from_ref(target), keys, open)
 }
 
-async fn go(target: &Target, keys: &Keys, open: &Open) -> anyhow::Result<Tally> {
+/// The same with several targets at one address, which take turns.
+pub fn open_each(targets: &[Target], keys: &Keys, open: &Open) -> anyhow::Result<Tally> {
+    run(open.warm + open.window + LATE_MAX, async { LocalSet::new().run_until(go(targets, keys, open)).await })
+}
+
+async fn go(targets: &[Target], keys: &Keys, open: &Open) -> anyhow::Result<Tally> {
+    let address = targets.first().context("an open loop has a target")?.address;
     let desk = Rc::new(Desk {
-        target: target.clone(),
+        targets: targets.to_vec(),
+        address,
+        turn: Cell::new(0),
         keys: keys.clone(),
         idle: RefCell::default(),
         waiting: RefCell::default(),
@@ -42,7 +52,7 @@ async fn go(target: &Target, keys: &Keys, open: &Open) -> anyhow::Result<Tally> 
         count_from: Instant::now() + open.warm,
     });
     for _ in 0..CONNECTIONS_FIRST {
-        let connection = Connection::open(target.address).await?;
+        let connection = Connection::open(address).await?;
         desk.opened.set(desk.opened.get() + 1);
         desk.idle.borrow_mut().push(connection);
     }
@@ -85,7 +95,10 @@ fn keep_time(rate: f64, whole: Duration, arrive: &mpsc::UnboundedSender<Instant>
 
 /// Gives arrivals to connections.
 struct Desk {
-    target: Target,
+    targets: Vec<Target>,
+    /// Of all of them.
+    address: SocketAddr,
+    turn: Cell<usize>,
     keys: Keys,
     idle: RefCell<Vec<Connection>>,
     waiting: RefCell<VecDeque<Instant>>,
@@ -103,7 +116,7 @@ impl Desk {
         }
         if self.opened.get() < CONNECTIONS_MAX {
             self.opened.set(self.opened.get() + 1);
-            return Connection::open(self.target.address).await.map(Some);
+            return Connection::open(self.address).await.map(Some);
         }
         self.waiting.borrow_mut().push_back(due);
         Ok(None)
@@ -112,7 +125,9 @@ impl Desk {
     /// Serves one, and whoever waits then.
     async fn serve(self: Rc<Self>, mut connection: Connection, mut due: Instant) {
         loop {
-            let reply = connection.exchange(&self.target, &self.keys.take()).await;
+            let turn = self.turn.replace(self.turn.get().wrapping_add(1));
+            let Some(target) = self.targets.get(turn % self.targets.len()) else { return };
+            let reply = connection.exchange(target, &self.keys.take()).await;
             let broken = reply.is_err();
             if due >= self.count_from {
                 self.tally.borrow_mut().count(reply, due.elapsed());

@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use interlock::domain::id::OperationId;
 use serde_json::json;
 
-use super::{Findings, rates};
+use super::Findings;
 use crate::{
     load::{self, Keys, Open, Tally},
     plan::Plan,
@@ -15,18 +15,12 @@ use crate::{
     world::World,
 };
 
-/// Where the best rate is not known yet, it is looked for here.
-const IN_FLIGHT: usize = 64;
 const P99_AIM_MS: f64 = 100.0;
 /// Of the best rate of payments: so many payments, and as many webhooks, are sent each second.
 const SHARE: f64 = 0.25;
 
 pub fn measure(world: &mut World, plan: &Plan, findings: &mut Findings, report: &mut Report) -> anyhow::Result<()> {
-    let best = match findings.best_rates.get(&0) {
-        Some(best) => *best,
-        None => rates::ours(world, plan, 0, IN_FLIGHT)?.rate(),
-    };
-    let rate = best * SHARE;
+    let rate = findings.best_rate(world, plan)? * SHARE;
     let (mut p50, mut p99, mut p999) = (Sample::default(), Sample::default(), Sample::default());
     let mut told = 0;
     for _ in 0..plan.open_rounds {

@@ -11,8 +11,10 @@ use crate::{
     facts::{
         Books, Facts, Ledger,
         books::{Attempt, Exchange, Key, Line, Operation, Order, Payment, Told, Work},
+        deliveries::Heard,
         ledger::{Charge, Movement},
     },
+    world::Endpoint,
 };
 
 pub const PAYMENT: &str = "pay_1";
@@ -79,6 +81,11 @@ pub fn sound() -> Facts {
         calls: vec![post(1, 201, &body), post(2, 201, &body), get(3, 200, &seen)],
         broken_rules: Vec::new(),
         accounts: vec![ACCOUNT.to_owned()],
+        endpoints: ["parallel", "ordered"].map(|mode| Endpoint { path: mode, mode, ..Endpoint::default() }).into(),
+        heard: ["parallel", "ordered"]
+            .iter()
+            .flat_map(|path| told().into_iter().map(|told| heard(path, told)))
+            .collect(),
         gateways_act_at_once: true,
     }
 }
@@ -157,6 +164,8 @@ fn told() -> Vec<Told> {
         kind: kind.to_owned(),
         sequence,
         status: kind.rsplit('.').next().unwrap_or_default().to_owned(),
+        id: format!("evt_{object}_{sequence}"),
+        body: format!("digest of {object} {sequence}"),
     };
     vec![
         told("payment", PAYMENT, 1, "payment.created"),
@@ -167,6 +176,22 @@ fn told() -> Vec<Told> {
         told("refund", REFUND, 2, "refund.succeeded"),
         told("order", ORDER, 1, "order.paid"),
     ]
+}
+
+/// The event, delivered and taken.
+fn heard(path: &str, told: Told) -> Heard {
+    Heard {
+        path: path.to_owned(),
+        event: told.id,
+        object: told.object,
+        sequence: told.sequence,
+        body: told.body,
+        forged: None,
+        forged_anew: None,
+        at: Duration::ZERO,
+        answered: Some(200),
+        accepted: true,
+    }
 }
 
 fn transitions() -> Vec<(String, String)> {

@@ -4,6 +4,7 @@
 //! facts, and `interlock-chaos mutations` breaks the host.
 
 mod answers;
+mod deliveries;
 mod gateways;
 mod keys;
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub fn all(facts: &Facts) -> Vec<Breach> {
     keys::check(facts, &mut breaches);
     answers::check(facts, &index, &mut breaches);
     orders::check(facts, &mut breaches);
+    deliveries::check(facts, &mut breaches);
     for line in &facts.broken_rules {
         breaches.push(Breach::of("a rule of every black-box test", None, line));
     }

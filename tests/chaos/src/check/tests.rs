@@ -13,8 +13,9 @@ use crate::{
     facts::{
         Facts,
         books::{Attempt, Review},
+        deliveries::Heard,
     },
-    world::LEASE_MS,
+    world::{Fate, LEASE_MS},
 };
 
 /// What is found in a run that is sound but for this.
@@ -307,6 +308,67 @@ fn an_order_adds_up() {
 #[test]
 fn a_gateways_own_books_add_up() {
     broken("a gateway's own books add up", |facts| facts.ledger.unbalanced.push(0));
+}
+
+#[test]
+fn every_event_reaches_every_endpoint() {
+    let rule = "every event reaches every endpoint";
+    broken(rule, |facts| drop(facts.heard.remove(3)));
+    broken(rule, |facts| facts.heard[3].accepted = false);
+    let again = but(|facts| facts.heard.push(Heard { accepted: false, ..facts.heard[3].clone() }));
+    assert_eq!(again, []);
+}
+
+#[test]
+fn a_delivery_is_what_was_written() {
+    broken("what is delivered is what was written", |facts| facts.heard[0].body = "another".to_owned());
+    broken("what is delivered is in the log", |facts| facts.heard[0].event = "evt_2".to_owned());
+    broken("every delivery is signed", |facts| facts.heard[0].forged = Some("another secret".to_owned()));
+    let rule = "a new secret signs beside the old one";
+    broken(rule, |facts| facts.heard[0].forged_anew = Some("no signature matches".to_owned()));
+}
+
+#[test]
+fn nothing_comes_to_an_endpoint_that_is_off() {
+    let off_from_5_s = |facts: &mut Facts, came_at_s| {
+        facts.endpoints[0].silent = vec![Duration::from_secs(5)..Duration::from_secs(9)];
+        facts.heard[0].at = Duration::from_secs(came_at_s);
+    };
+    broken("nothing comes to an endpoint that is off", |facts| off_from_5_s(facts, 5));
+    // On its way when it was switched off; and after it was switched on again.
+    assert_eq!(but(|facts| off_from_5_s(facts, 4)), []);
+    assert_eq!(but(|facts| off_from_5_s(facts, 9)), []);
+    // It need not get what happens meanwhile, where nobody asks for it.
+    let deleted = but(|facts| {
+        facts.endpoints[0].fate = Fate::IsDeleted;
+        facts.heard.remove(0);
+    });
+    assert_eq!(deleted, []);
+}
+
+#[test]
+fn an_endpoint_that_is_gone_is_switched_off() {
+    let gone = |facts: &mut Facts| {
+        facts.endpoints[0].fate = Fate::IsGone;
+        (facts.heard[0].answered, facts.heard[0].accepted) = (Some(410), false);
+    };
+    broken("an endpoint that is gone is switched off", gone);
+    let switched_off = but(|facts| {
+        gone(facts);
+        facts.endpoints[0].silent = vec![Duration::from_secs(5)..Duration::MAX];
+    });
+    assert_eq!(switched_off, []);
+}
+
+#[test]
+fn an_ordered_endpoint_gets_one_after_the_other() {
+    let last = |facts: &mut Facts| facts.heard.len() - 6;
+    broken("an ordered endpoint gets events in order", |facts| {
+        let second = last(facts);
+        facts.heard.swap(second - 1, second);
+    });
+    // The other endpoint did not ask for that.
+    assert_eq!(but(|facts| facts.heard.swap(0, 1)), []);
 }
 
 #[test]

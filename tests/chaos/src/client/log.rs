@@ -65,6 +65,11 @@ impl Log {
         self.began.elapsed()
     }
 
+    /// This moment in the run's time; what was before it is at its beginning.
+    pub fn at(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.began)
+    }
+
     pub fn add(&self, call: Call) {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }

@@ -1,7 +1,7 @@
 //! Our own side: the rows of the database, read at one moment, with ids as the API writes them.
 
 use anyhow::Context as _;
-use interlock::domain::id::{GatewayAccountId, OperationId, OrderId, PaymentId};
+use interlock::domain::id::{EventId, GatewayAccountId, OperationId, OrderId, PaymentId};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgRow};
 use uuid::Uuid;
@@ -94,6 +94,8 @@ pub struct Line {
 /// `outbox`: one event for the merchant.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
+    /// `evt_…`
+    pub id: String,
     /// `payment`, `refund` or `order`.
     pub about: String,
     pub object: String,
@@ -101,6 +103,8 @@ pub struct Told {
     pub sequence: i64,
     /// The object's status as the event shows it.
     pub status: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub body: String,
 }
 
 /// `idempotency_keys`
@@ -220,7 +224,8 @@ async fn journals(conn: &mut PgConnection, books: &mut Books) -> anyhow::Result<
     })
     .await?;
     let sql = "select aggregatetype, aggregateid, type, sequence::bigint,
-                      coalesce(payload::jsonb -> 'data' -> 'object' ->> 'status', '')
+                      coalesce(payload::jsonb -> 'data' -> 'object' ->> 'status', ''), id,
+                      encode(sha256(convert_to(payload, 'UTF8')), 'hex')
                  from outbox order by aggregateid, sequence";
     books.told = rows(conn, sql, |row| {
         Ok(Told {
@@ -229,6 +234,8 @@ async fn journals(conn: &mut PgConnection, books: &mut Books) -> anyhow::Result<
             kind: row.try_get(2)?,
             sequence: row.try_get(3)?,
             status: row.try_get(4)?,
+            id: EventId::from_uuid(row.try_get(5)?).to_string(),
+            body: row.try_get(6)?,
         })
     })
     .await?;

@@ -3,18 +3,20 @@
 //! Nothing here judges. The checker ([`crate::check`]) does, and needs nothing but this.
 
 pub mod books;
+pub mod deliveries;
 pub mod ledger;
 
 use interlock_tests::harness::invariants;
 
 pub use books::Books;
+use deliveries::Heard;
 pub use ledger::Ledger;
 
 use crate::{
-    client::Call,
+    client::{Call, Log},
     plan::{Plan, Weather},
     weather::Mix,
-    world::World,
+    world::{Endpoint, World},
 };
 
 /// All sides of a run.
@@ -28,12 +30,16 @@ pub struct Facts {
     pub broken_rules: Vec<String>,
     /// The merchant's account at each gateway, by the gateway's place.
     pub accounts: Vec<String>,
+    /// The merchant's, and what became of them.
+    pub endpoints: Vec<Endpoint>,
+    /// What came to them, in the order in which it came.
+    pub heard: Vec<Heard>,
     /// Gateways neither held back what they did nor changed their mind: money moves when a request arrives.
     pub gateways_act_at_once: bool,
 }
 
 /// Reads all sides. Everything must be at rest.
-pub async fn gather(plan: &Plan, world: &World, calls: Vec<Call>) -> anyhow::Result<Facts> {
+pub async fn gather(plan: &Plan, world: &World, log: &Log) -> anyhow::Result<Facts> {
     let mut ledger = Ledger::default();
     for (number, gateway) in world.gateways.iter().enumerate() {
         ledger.add(number, &gateway.ledger().await)?;
@@ -47,14 +53,21 @@ pub async fn gather(plan: &Plan, world: &World, calls: Vec<Call>) -> anyhow::Res
     Ok(Facts {
         ledger,
         books: books::read(&world.database).await?,
-        calls,
+        calls: log.calls(),
         broken_rules,
         accounts: world.merchant.accounts.clone(),
+        heard: deliveries::of(&world.receiver.deliveries(), &world.endpoints, log),
+        endpoints: world.endpoints.clone(),
         gateways_act_at_once: plan.weather == Weather::Only(Mix::Calm),
     })
 }
 
 impl Facts {
+    /// What came to this endpoint, in the order in which it came.
+    pub fn heard_at<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Heard> {
+        self.heard.iter().filter(move |heard| heard.path == path)
+    }
+
     /// What there is, in numbers.
     pub fn summary(&self) -> String {
         let mut states = std::collections::BTreeMap::<&str, usize>::new();
@@ -70,7 +83,7 @@ impl Facts {
         };
         format!(
             "checked {} payments ({}), {} reviews ({}), {} operations, {} exchanges, {} events, {} orders, {} keys, \
-             {} charges, {} requests of clients",
+             {} charges, {} requests of clients, {} deliveries",
             self.books.payments.len(),
             listed(states),
             self.books.reviews.len(),
@@ -81,7 +94,8 @@ impl Facts {
             self.books.orders.len(),
             self.books.keys.len(),
             self.ledger.charges.len(),
-            self.calls.len()
+            self.calls.len(),
+            self.heard.len()
         )
     }
 }

@@ -1,18 +1,22 @@
 //! What a run is played in: a Postgres, three hosts on it, three gateways, a merchant with an account at each.
 
 mod database;
+mod endpoints;
 mod ports;
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
-use interlock_tests::harness::{Host, Simulator, merchant, target};
+use interlock_tests::harness::{Host, Receiver, Simulator, merchant, target};
 use serde_json::{Map, Value, json};
 
 pub use database::Database;
+pub use endpoints::{Endpoint, Fate, Gone};
 
 use crate::plan::Plan;
 
@@ -30,6 +34,11 @@ const MASTER_KEY: &str = "Y2hhb3MgcnVucyBzaGFyZSB0aGlzIG1hc3RlciBrZXk=";
 /// Seconds between questions about an unknown outcome: a minute in all. That is twice as long as it takes until a
 /// gateway's "never received" counts, and short enough that what nobody can find out is in review when a run ends.
 const VERIFY_DELAYS: &str = "0.3,0.5,1,1,2,2,3,3,4,4,5,5,5,5,5,5,5,5";
+
+/// Seconds between deliveries of an event: more of them than a run of ten minutes has time for.
+const WEBHOOK_DELAYS: &str = "0.3,0.5,1,1,2,2,3,3,5,5,5,5,10,10,10,10,20,20,20,20,60,60,60,60,60,60";
+/// How long a delivery may take: less than the receiver's latest answers.
+pub const WEBHOOK_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// The three kinds of gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray)]
@@ -86,6 +95,10 @@ pub struct World {
     pub gateways: Vec<Simulator>,
     pub database: Database,
     pub merchant: Merchant,
+    /// The merchant's own server.
+    pub receiver: Receiver,
+    pub endpoints: Vec<Endpoint>,
+    pub gone: Arc<Gone>,
     /// `http://127.0.0.1:…` of each host; the same over its restarts.
     pub urls: Vec<String>,
     /// Routes of the API, as its own document lists them.
@@ -121,11 +134,15 @@ impl World {
             gateways,
             database,
             merchant: Merchant { api_key: String::new(), accounts: Vec::new() },
+            receiver: Receiver::start().await,
+            endpoints: Vec::new(),
+            gone: Arc::default(),
             urls,
             routes: Vec::new(),
             folder,
         };
         world.settle_in().await?;
+        world.listen(plan.seed).await?;
         Ok(world)
     }
 
@@ -158,6 +175,21 @@ impl World {
         Ok(())
     }
 
+    /// The merchant's endpoints.
+    async fn listen(&mut self, seed: u64) -> anyhow::Result<()> {
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let public = self.urls.first().context("there are hosts")?;
+        for endpoint in endpoints::ENDPOINTS {
+            let Endpoint { path, mode, wants, .. } = endpoint;
+            let body =
+                json!({ "url": self.receiver.at(path), "mode": mode, "event_types": wants.map(|wants| [wants]) });
+            let made = post(&http, public, &self.merchant.api_key, "/v1/webhook_endpoints", path, &body).await?;
+            self.endpoints.push(Endpoint { id: text(&made, "id")?, secret: text(&made, "secret")?, ..endpoint });
+        }
+        self.receiver.answer(endpoints::stormy(seed, Arc::clone(&self.gone)));
+        Ok(())
+    }
+
     /// Whether hosts have this route.
     pub fn has(&self, route: &str) -> bool {
         self.routes.iter().any(|known| known == route)
@@ -182,6 +214,7 @@ impl World {
 fn environment(database: &Database, address: &str, mutation: Option<&str>) -> Vec<(String, String)> {
     let (connectors, cache) = (shown(&target("connectors")), shown(&target("chaos").join("cache")));
     let (lease, timeout) = (LEASE_MS.to_string(), GATEWAY_TIMEOUT_MS.to_string());
+    let webhook_timeout = WEBHOOK_TIMEOUT.as_millis().to_string();
     let settings = [
         ("DATABASE_URL", database.url.as_str()),
         ("INTERLOCK_DATABASE_CONNECTIONS_MAX", "12"),
@@ -196,6 +229,8 @@ fn environment(database: &Database, address: &str, mutation: Option<&str>) -> Ve
         ("INTERLOCK_LEASE_MS", &lease),
         ("INTERLOCK_ANSWER_TIMEOUT_MS", "2500"),
         ("INTERLOCK_VERIFY_DELAYS", VERIFY_DELAYS),
+        ("INTERLOCK_WEBHOOK_DELAYS", WEBHOOK_DELAYS),
+        ("INTERLOCK_WEBHOOK_TIMEOUT_MS", &webhook_timeout),
         ("INTERLOCK_ACTION_TTL_S", "15"),
         ("INTERLOCK_LOG", "warn,interlock=info"),
         ("RUST_BACKTRACE", "1"),

@@ -1,5 +1,7 @@
 //! What is measured: a database, a simulator, a host with a merchant. Started once, ended at the end.
 
+mod merchants;
+
 use std::{
     fs,
     net::SocketAddr,
@@ -16,7 +18,8 @@ use interlock::{
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::{child::Running, load::Target, postgres::Postgres, say};
+pub use self::merchants::Merchant;
+use crate::{child::Running, load::Target, postgres::Postgres, receiver::Receiver, say};
 
 /// What operators sign in with.
 const OPERATOR_TOKEN: &str = "operator-token-of-the-bench-c0ffee";
@@ -75,13 +78,14 @@ pub struct World {
     pub host: Running,
     pub simulator: Simulator,
     pub postgres: Postgres,
+    /// Where merchants' endpoints are.
+    pub receiver: Receiver,
     pub places: Places,
     settings: Vec<(String, String)>,
     /// Another build of the host.
     pub against: Option<PathBuf>,
-    api_key: String,
-    /// `gwa_…` of the merchant's account at the simulator.
-    account: String,
+    /// Who pays where nothing else is said.
+    merchant: Merchant,
     /// Keys never repeat within a run.
     next_prefix: u32,
 }
@@ -114,15 +118,10 @@ impl World {
         let simulator = Simulator::start(&places)?;
         let environment = environment(&places, &postgres, &settings);
         let host = Running::start(&places.host(), &["serve"], &environment, &places.home.join("host.log"))?;
-        let (api_key, account) = (String::new(), String::new());
-        let mut world = Self { host, simulator, postgres, places, settings, against, api_key, account, next_prefix: 0 };
-        let operator = Client::new(&world.host.url("operator")?, Hidden::new(OPERATOR_TOKEN.to_owned()), None)?;
-        let made = world.call(&operator, "/admin/merchants", None, json!({ "name": "Bench" }))?;
-        let path = format!("/admin/merchants/{}/api_keys", text(&made, "id")?);
-        let made = world.call(&operator, &path, None, json!({}))?;
-        world.api_key = text(&made, "key")?;
-        let url = world.simulator.url.clone();
-        world.account = world.open_account(&url)?;
+        let (merchant, receiver) = (Merchant::nobody(), Receiver::start()?);
+        let mut world =
+            Self { host, simulator, postgres, receiver, places, settings, against, merchant, next_prefix: 0 };
+        world.merchant = world.new_merchant("Bench")?;
         Ok(world)
     }
 
@@ -136,14 +135,14 @@ impl World {
 
     /// Ends the host and starts one of `program`; with a warm cache after the first start.
     pub fn restart_host(&mut self, program: &Path) -> anyhow::Result<()> {
-        self.restart_host_at(program, None)
+        self.restart_host_with(program, &[])
     }
 
-    /// The same, with the database at another URL.
-    pub fn restart_host_at(&mut self, program: &Path, database: Option<String>) -> anyhow::Result<()> {
+    /// The same with further settings, which win.
+    pub fn restart_host_with(&mut self, program: &Path, settings: &[(&str, String)]) -> anyhow::Result<()> {
         self.host.stop();
         let mut environment = environment(&self.places, &self.postgres, &self.settings);
-        environment.extend(database.map(|url| ("DATABASE_URL".to_owned(), url)));
+        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         self.host = Running::start(program, &["serve"], &environment, &self.places.home.join("host.log"))?;
         Ok(())
     }
@@ -152,16 +151,8 @@ impl World {
     pub fn second_gateway(&mut self) -> anyhow::Result<(Simulator, String)> {
         let simulator = Simulator::start(&self.places)?;
         let url = simulator.url.clone();
-        Ok((simulator, self.open_account(&url)?))
-    }
-
-    fn open_account(&mut self, gateway: &str) -> anyhow::Result<String> {
-        let merchant = Client::new(&self.host.url("public")?, Hidden::new(self.api_key.clone()), None)?;
-        let secrets =
-            json!({ "base_url": gateway, "api_key": GATEWAY_API_KEY, "webhook_secret": GATEWAY_WEBHOOK_SECRET });
-        let account = json!({ "connector": "mock", "name": "simulator", "settings": secrets });
-        let made = self.call(&merchant, "/v1/gateway_accounts", Some(gateway), account)?;
-        text(&made, "id")
+        let account = self.open_account(&self.merchant, &url)?;
+        Ok((simulator, account))
     }
 
     /// Forgets all charges of `gateway`, and has it take `delay_ms` for each call from here on.
@@ -174,22 +165,6 @@ impl World {
         Ok(())
     }
 
-    /// The request that creates and confirms a payment by card.
-    pub fn payment(&self, gateway_account: Option<&str>) -> anyhow::Result<Target> {
-        let mut body = json!({
-            "amount": 1250, "currency": "EUR", "confirm": true, "description": "Order 4711",
-            "metadata": { "cart": "c0ffee-4711" },
-            "payment_method": { "type": "card", "card": {
-                "number": "4242424242424242", "expiry_month": 12, "expiry_year": 2035, "cvc": "123", "holder": "A. Buyer"
-            } }
-        });
-        if let (Some(account), Some(object)) = (gateway_account, body.as_object_mut()) {
-            object.insert("gateway_account".to_owned(), Value::from(account));
-        }
-        let address = address(&self.host.url("public")?)?;
-        Ok(Target::new(address, "/v1/payments", &self.api_key, &body.to_string(), "\"status\":\"succeeded\""))
-    }
-
     /// What the gateway tells of the charge that this operation made, in an event of its own each time.
     pub fn webhook(&self, operation: &str, charge: &str) -> anyhow::Result<Target> {
         let body = json!({
@@ -198,7 +173,7 @@ impl World {
                       "currency": "EUR", "status": "captured", "decline": null, "action": null }
         });
         let address = address(&self.host.url("public")?)?;
-        let path = format!("/webhooks/{}", self.account);
+        let path = format!("/webhooks/{}", self.merchant.account);
         Ok(Target::webhook(address, &path, GATEWAY_WEBHOOK_SECRET, &body.to_string()))
     }
 
@@ -220,8 +195,19 @@ impl World {
     }
 
     fn call(&self, client: &Client, path: &str, key: Option<&str>, body: Value) -> anyhow::Result<Value> {
-        let call = client.call_with(Method::POST, path, key, Body::Json(body));
-        self.postgres.block_on(call).with_context(|| format!("POST {path}"))
+        self.send(client, Method::POST, path, key, Body::Json(body))
+    }
+
+    fn send(
+        &self,
+        client: &Client,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Body,
+    ) -> anyhow::Result<Value> {
+        let what = format!("{method} {path}");
+        self.postgres.block_on(client.call_with(method, path, key, body)).context(what)
     }
 }
 
