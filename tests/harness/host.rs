@@ -45,9 +45,9 @@ impl Host {
         self.process.ended().await
     }
 
-    /// SIGSTOP: it stands still and its leases run out.
+    /// SIGSTOP: it stands still from now on, and its leases run out.
     pub fn freeze(&self) {
-        self.process.signal(Signal::STOP);
+        self.process.freeze();
     }
 
     /// SIGCONT: it goes on and believes that no time has passed.

@@ -5,10 +5,11 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -19,6 +20,8 @@ use tokio::{
 const READY_MAX: Duration = Duration::from_secs(90);
 /// How long a program may take to end.
 const END_MAX: Duration = Duration::from_mins(1);
+/// How often it is looked whether a program that was stopped stands still.
+const STANDS_STILL_POLL: Duration = Duration::from_millis(1);
 /// Lines of a log that a failed test shows.
 const LOG_LINES: usize = 80;
 
@@ -75,9 +78,28 @@ impl Process {
 
     /// Sends `signal`; nothing where it has ended already.
     pub fn signal(&self, signal: Signal) {
-        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         // Not reaped yet, so the number is still its own.
-        let _ = pid.map(|pid| kill_process(pid, signal));
+        let _ = self.pid().map(|pid| kill_process(pid, signal));
+    }
+
+    /// Stops it, and returns when all of its threads stand still: where there is much to do, they run on for a while after
+    /// the signal was sent.
+    ///
+    /// # Panics
+    /// Where it does not stand still within some seconds.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let Some(pid) = self.pid() else { return };
+        let told = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let since = Instant::now();
+        while let Ok(None) = waitid(WaitId::Pid(pid), told) {
+            assert!(since.elapsed() < END_MAX, "it does not stand still\n{}", tail(&self.log));
+            thread::sleep(STANDS_STILL_POLL);
+        }
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
     }
 
     /// Waits for its end.
