@@ -19,6 +19,11 @@ pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
         Progress::None => More::No,
         Progress::Held => More::Soon,
         Progress::Some => More::Yes,
+        // Not `Soon`, whose pauses grow: what is held back now is free in a moment, and other things are held then.
+        Progress::AllButHeld => {
+            tokio::time::sleep(GATHER).await;
+            More::Yes
+        }
         Progress::All => {
             tokio::time::sleep(GATHER).await;
             More::No

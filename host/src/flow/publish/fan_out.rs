@@ -34,6 +34,8 @@ pub enum Progress {
     None,
     /// Something is there, and is held back by a transaction that runs, or another host is at it.
     Held,
+    /// Everything was queued that no running transaction holds back. Where people pay, there always is one.
+    AllButHeld,
     /// Everything that was there was queued.
     All,
     /// As much as is taken at once was queued; there is more.
@@ -79,7 +81,7 @@ pub async fn fan_out(app: &Arc<App>) -> Result<Progress, store::Error> {
     drop(conn);
     let progress = match (batch.more, batch.gated) {
         (true, _) => Progress::Some,
-        (false, true) => Progress::Held,
+        (false, true) => Progress::AllButHeld,
         (false, false) => Progress::All,
     };
     hand_over(app, queued, batch.events);

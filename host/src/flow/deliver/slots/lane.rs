@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Semaphore;
@@ -10,6 +11,9 @@ use uuid::Uuid;
 
 use super::{ENDPOINT_MAX, FAILING_ENDPOINT_MAX, Key, REPLAYS_MAX, permits};
 use crate::store::delivery_claims::{Busy, Room};
+
+/// How long it is remembered how quick an endpoint is that gets nothing.
+const GROWN_FOR: Duration = Duration::from_secs(10);
 
 /// One endpoint that holds deliveries or has some in the queue.
 #[expect(clippy::struct_excessive_bools, reason = "each says something by itself")]
@@ -26,6 +30,8 @@ pub(super) struct Lane {
     /// The bell was rung for it since the last claim.
     pub(super) rung: bool,
     pub(super) sending: Arc<Semaphore>,
+    /// When it last took a place.
+    pub(super) used_at: Instant,
 }
 
 /// What a claim took of an endpoint's.
@@ -100,6 +106,7 @@ impl Lane {
             replays_wait: false,
             rung: false,
             sending: permits(ENDPOINT_MAX),
+            used_at: Instant::now(),
         }
     }
 
@@ -151,7 +158,7 @@ impl Lane {
     }
 
     pub(super) fn is_of_use(&self) -> bool {
-        self.behind || self.replays_wait || self.held() > 0
+        self.behind || self.replays_wait || self.held() > 0 || (self.grown > 0 && self.used_at.elapsed() < GROWN_FOR)
     }
 }
 

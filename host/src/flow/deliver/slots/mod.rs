@@ -148,9 +148,11 @@ impl Slots {
         let merchant = Arc::clone(&share.sending);
         let lane = state.lanes.entry(key).or_insert_with(Lane::new);
         *(if replay { &mut lane.replays } else { &mut lane.live }) += 1;
+        let since = Instant::now();
+        lane.used_at = since;
         let lane = Arc::clone(&lane.sending);
         let slots = Arc::clone(self);
-        Slot { slots, key, replay, failing, since: Instant::now(), lane, merchant, permits: Vec::new() }
+        Slot { slots, key, replay, failing, since, lane, merchant, permits: Vec::new() }
     }
 
     /// What a claim may take.
@@ -163,7 +165,12 @@ impl Slots {
             failing_endpoint_max: FAILING_ENDPOINT_MAX,
             replays_max: REPLAYS_MAX,
             failing_limit: FAILING_HOST_MAX.saturating_sub(state.failing),
-            busy: state.lanes.iter().filter(|(_, lane)| lane.held() > 0).map(|(key, lane)| lane.busy(*key)).collect(),
+            busy: state
+                .lanes
+                .iter()
+                .filter(|(_, lane)| lane.held() + lane.grown > 0)
+                .map(|(key, lane)| lane.busy(*key))
+                .collect(),
         }
     }
 

@@ -220,6 +220,20 @@ fn an_endpoint_that_slows_down_or_fails_holds_less_again() {
     assert_eq!((state.grown, state.merchants.len(), state.lanes.len()), (0, 0, 0));
 }
 
+/// Between two claims it may have sent all that it held: it is as quick as before.
+#[test]
+fn an_endpoint_that_holds_nothing_is_still_quick() {
+    let (slots, _) = slots();
+    let held = claimed(&slots, &[(1, 1, live(ENDPOINT_MAX))]);
+    held[0].went(true, Duration::ZERO);
+    drop(held);
+    let busy = slots.room().busy;
+    assert_eq!(busy.iter().map(|busy| (busy.under_way, busy.grown)).collect::<Vec<_>>(), [(0, GROWTH_STEP)]);
+    let again = claimed(&slots, &[(1, 1, live(ENDPOINT_MAX))]);
+    drop(again);
+    assert!(slots.take(id(1), id(1), false).is_some(), "it had room for more, so there is no more in the queue");
+}
+
 /// What is held beyond what may be sent at once waits for its turn, and is put back before its lease could run out.
 #[tokio::test(start_paused = true)]
 async fn what_waits_too_long_for_its_turn_is_put_back() {
