@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use metrics_exporter_prometheus::PrometheusHandle;
 use moka::sync::Cache;
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::Semaphore;
@@ -13,10 +12,17 @@ use uuid::Uuid;
 use crate::{
     clock::{Clock, Ids},
     config::Config,
-    connector::{Engine, EngineConfig, Registry, Unloadable},
-    flow::{deliver::Deliveries, publish, receive_webhook::Webhooks, route::Accounts},
+    conformance,
+    connector::{Engine, EngineConfig, Registry, Unloadable, report::Kit},
+    flow::{
+        connectors::{Following, Written},
+        deliver::Deliveries,
+        publish,
+        receive_webhook::Webhooks,
+        route::Accounts,
+    },
     store::{self, pool::Pool},
-    telemetry,
+    telemetry::{self, Metrics},
     vault::{MasterKey, Vault},
     wake::Wake,
     wire::{Wire, WireConfig},
@@ -39,6 +45,9 @@ const DRIVING_MAX: usize = 20_000;
 /// Operations of other hosts that this one carries on at once: each may hold a gateway's connection for its time-out.
 const RESOLVING_MAX: usize = 128;
 
+/// The conformance kit that is played to components before they are let in.
+pub const KIT: Option<Kit> = Some(conformance::play);
+
 /// How long this host may believe that an operation is its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Lease {
@@ -54,6 +63,10 @@ pub struct App {
     pub wire: Wire,
     pub engine: Engine,
     pub registry: Registry,
+    /// Held while the registry is brought up to what the cluster says.
+    pub following: Following,
+    /// Connectors for which lines were written to the log.
+    pub log_written: Written,
     /// Versions that the cluster has and this host cannot load.
     pub unloadable: Unloadable,
     pub accounts: Accounts,
@@ -77,7 +90,7 @@ pub struct App {
     pub tasks: TaskTracker,
     /// Set when the process is to end: no new work is taken.
     pub stop: CancellationToken,
-    pub metrics: PrometheusHandle,
+    pub metrics: Metrics,
 }
 
 impl App {
@@ -99,6 +112,8 @@ impl App {
         let engine = Engine::new(EngineConfig {
             threads: config.engine_threads,
             cache_dir: Some(config.cache_dir.clone()),
+            admission: config.admission.clone(),
+            kit: KIT,
             ..EngineConfig::new(*vault.image_key())
         })
         .context("the engine for connectors could not be built")?;
@@ -112,6 +127,8 @@ impl App {
             wire,
             engine,
             registry: Registry::default(),
+            following: Following::default(),
+            log_written: Written::default(),
             unloadable: Unloadable::default(),
             accounts: Accounts::default(),
             webhooks: Webhooks::default(),

@@ -2,7 +2,7 @@
 //!
 //! Compiled in with the feature `fault-points` alone; a release has none of it. `INTERLOCK_FAULT=after_reply` aborts at
 //! the first visit of that point, `after_reply:3` at the third, `capture/after_reply` at the first one that a capture
-//! makes.
+//! makes, `rollback/after_connector_change` at the first one in the course of a rollback.
 //!
 //! And the clock that a test sets: `INTERLOCK_TEST_CLOCK` names a file with the seconds by which the time of day is off.
 
@@ -46,6 +46,20 @@ pub enum Point {
     AfterDeliveryAnswer,
     /// Answers of endpoints are about to be written down.
     BeforeDeliveriesSettled,
+    /// A component was let in; nothing of it is kept.
+    BeforeConnectorKept,
+    /// A component is kept; its operator has no answer, and this host has not taken it in.
+    AfterConnectorKept,
+    /// A change in a version's life is written, with its audit row, and not committed.
+    BeforeConnectorChange,
+    /// It is committed; this host does not follow it yet, and whoever asked has no answer.
+    AfterConnectorChange,
+    /// A replay of recorded operations is claimed; nothing was replayed.
+    AfterShadowClaimed,
+    /// Everything was replayed; nothing of what it showed is kept.
+    BeforeShadowKept,
+    /// What this host has counted of versions is taken, and not told to the others.
+    BeforeHealthTold,
 }
 
 /// Aborts the process where the test wants it to.
@@ -57,7 +71,13 @@ pub fn point(point: Point) {
 /// The same, in the course of an operation of this kind.
 #[cfg(feature = "fault-points")]
 pub fn point_of(point: Point, kind: OperationKind) {
-    visit(point, Some(kind));
+    visit(point, Some(name_of(kind)));
+}
+
+/// The same, in the course of what has this name.
+#[cfg(feature = "fault-points")]
+pub fn point_in(point: Point, course: &'static str) {
+    visit(point, Some(course));
 }
 
 /// Nothing: this build has no fault points.
@@ -69,6 +89,11 @@ pub fn point(_: Point) {}
 #[cfg(not(feature = "fault-points"))]
 #[inline]
 pub fn point_of(_: Point, _: OperationKind) {}
+
+/// Nothing: this build has no fault points.
+#[cfg(not(feature = "fault-points"))]
+#[inline]
+pub fn point_in(_: Point, _: &'static str) {}
 
 /// Seconds by which the time of day is off on this host: what the test's file says at this moment. None without one.
 #[cfg(feature = "fault-points")]
@@ -90,7 +115,7 @@ pub fn clock_step_s() -> Option<i64> {
 }
 
 #[cfg(feature = "fault-points")]
-fn visit(point: Point, kind: Option<OperationKind>) {
+fn visit(point: Point, course: Option<&str>) {
     use std::sync::{LazyLock, atomic::AtomicU32, atomic::Ordering};
 
     static WANTED: LazyLock<Option<Wanted>> =
@@ -98,7 +123,7 @@ fn visit(point: Point, kind: Option<OperationKind>) {
     static VISITS: AtomicU32 = AtomicU32::new(0);
 
     let Some(wanted) = &*WANTED else { return };
-    if wanted.is_here(point, kind) && VISITS.fetch_add(1, Ordering::SeqCst) + 1 == wanted.visit {
+    if wanted.is_here(point, course) && VISITS.fetch_add(1, Ordering::SeqCst) + 1 == wanted.visit {
         std::process::abort();
     }
 }
@@ -106,8 +131,8 @@ fn visit(point: Point, kind: Option<OperationKind>) {
 /// What `INTERLOCK_FAULT` asks for.
 #[cfg(feature = "fault-points")]
 struct Wanted {
-    /// Of this kind alone.
-    kind: Option<String>,
+    /// In this course alone: of operations of this kind, say.
+    course: Option<String>,
     point: String,
     /// At this one of the visits, counted from 1.
     visit: u32,
@@ -116,13 +141,14 @@ struct Wanted {
 #[cfg(feature = "fault-points")]
 impl Wanted {
     fn read(text: &str) -> Self {
-        let (kind, rest) = text.split_once('/').map_or((None, text), |(kind, rest)| (Some(kind.to_owned()), rest));
+        let (course, rest) =
+            text.split_once('/').map_or((None, text), |(course, rest)| (Some(course.to_owned()), rest));
         let (point, visit) = rest.split_once(':').unwrap_or((rest, "1"));
-        Self { kind, point: point.to_owned(), visit: visit.parse().unwrap_or(1) }
+        Self { course, point: point.to_owned(), visit: visit.parse().unwrap_or(1) }
     }
 
-    fn is_here(&self, point: Point, kind: Option<OperationKind>) -> bool {
-        self.point == <&str>::from(point) && self.kind.as_deref().is_none_or(|wanted| kind.map(name_of) == Some(wanted))
+    fn is_here(&self, point: Point, course: Option<&str>) -> bool {
+        self.point == <&str>::from(point) && self.course.as_deref().is_none_or(|wanted| course == Some(wanted))
     }
 }
 
@@ -143,14 +169,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_names_its_point_and_may_name_its_kind_and_visit() {
+    fn a_fault_names_its_point_and_may_name_its_course_and_visit() {
         let wanted = Wanted::read("capture/after_reply:3");
-        assert_eq!((wanted.kind.as_deref(), wanted.point.as_str(), wanted.visit), (Some("capture"), "after_reply", 3));
-        assert!(wanted.is_here(Point::AfterReply, Some(OperationKind::Capture)));
-        assert!(!wanted.is_here(Point::AfterReply, Some(OperationKind::Refund)));
+        assert_eq!(
+            (wanted.course.as_deref(), wanted.point.as_str(), wanted.visit),
+            (Some("capture"), "after_reply", 3)
+        );
+        assert!(wanted.is_here(Point::AfterReply, Some("capture")));
+        assert!(!wanted.is_here(Point::AfterReply, Some("refund")));
         assert!(!wanted.is_here(Point::AfterReply, None));
-        assert!(!wanted.is_here(Point::AfterTakeover, Some(OperationKind::Capture)));
-        assert!(Wanted::read("after_reply").is_here(Point::AfterReply, Some(OperationKind::Sync)));
+        assert!(!wanted.is_here(Point::AfterTakeover, Some("capture")));
+        assert!(Wanted::read("after_reply").is_here(Point::AfterReply, Some("sync")));
         assert!(Wanted::read("after_reply").is_here(Point::AfterReply, None));
     }
 }

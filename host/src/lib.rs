@@ -8,11 +8,14 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod conformance;
 pub mod connector;
 pub mod dev;
 pub mod domain;
 pub mod fault;
 pub mod flow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod http;
 pub mod mutation;
 pub mod serve;

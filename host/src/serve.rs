@@ -22,7 +22,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use crate::{
     app::App,
     config::{Config, TlsFiles},
-    flow::{feed, install_connector},
+    flow::{connectors, feed, install_connector},
     http, worker,
 };
 
@@ -96,7 +96,7 @@ pub async fn serve(
 
 /// What the cluster has, and then what this host's folder has beyond that.
 async fn load_connectors(app: &Arc<App>) -> anyhow::Result<()> {
-    install_connector::follow(app).await.context("the installed connectors could not be loaded")?;
+    connectors::follow_whole(app).await.context("the installed connectors could not be loaded")?;
     match app.config.connectors_dir.clone() {
         Some(folder) => install_connector::install_folder(app, &folder).await,
         None => Ok(()),
@@ -109,6 +109,9 @@ async fn finish(app: &App, time_max: Duration) {
     app.tasks.close();
     if tokio::time::timeout(time_max, app.tasks.wait()).await.is_err() {
         tracing::warn!(tasks = app.tasks.len(), "left unfinished; another host goes on when their leases run out");
+    }
+    if let Err(refusal) = connectors::flush(app).await {
+        tracing::warn!(%refusal, "what was counted of connectors in the last second is lost");
     }
     app.pool.close();
     tracing::info!("drained");

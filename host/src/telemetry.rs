@@ -12,7 +12,8 @@ use std::{io::IsTerminal as _, sync::OnceLock, time::Duration};
 
 use anyhow::Context as _;
 use metrics::Unit;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_util::MetricKindMask;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Names the targets and levels that are logged, as `tracing` writes them: `info,interlock::wire=debug`.
@@ -80,38 +81,81 @@ const BUCKETS: &[(&str, &[f64])] =
 /// Samples of histograms are folded into buckets this often, whether or not anybody looks: else they pile up.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// The metrics of this process, set up at the first call. Several hosts in one process (tests) share them.
-pub fn metrics() -> anyhow::Result<PrometheusHandle> {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    if let Some(handle) = HANDLE.get() {
-        return Ok(handle.clone());
+/// How long a series of a connector's version is shown that nothing is counted in: versions come and go, and a process
+/// that runs for long must not show them all. A version that is used again begins anew.
+pub const SERIES_IDLE_MAX: Duration = Duration::from_hours(24);
+
+/// The metrics of this process: two pages that have no name in common.
+#[derive(Clone)]
+pub struct Metrics {
+    process: PrometheusHandle,
+    connectors: PrometheusHandle,
+}
+
+impl Metrics {
+    /// Both, as Prometheus reads them.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.process.render() + &self.connectors.render()
     }
+
+    fn upkeep(&self) {
+        self.process.run_upkeep();
+        self.connectors.run_upkeep();
+    }
+}
+
+/// The metrics of this process, set up at the first call. Several hosts in one process (tests) share them.
+pub fn metrics() -> anyhow::Result<Metrics> {
+    static METRICS: OnceLock<Metrics> = OnceLock::new();
+    if let Some(metrics) = METRICS.get() {
+        return Ok(metrics.clone());
+    }
+    let recorder = builder()?.build_recorder();
+    let process = recorder.handle();
+    // Two threads may come here at once in tests. The one whose recorder is installed keeps it.
+    if metrics::set_global_recorder(recorder).is_err() {
+        return Ok(METRICS.wait().clone());
+    }
+    let metrics = METRICS.get_or_init(|| Metrics { process, connectors: recorder_of_connectors().handle() }).clone();
+    describe();
+    of_connectors(describe);
+    metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
+    let upkeep = metrics.clone();
+    std::thread::Builder::new()
+        .name("metrics-upkeep".into())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(UPKEEP_EVERY);
+                upkeep.upkeep();
+            }
+        })
+        .context("the thread that keeps the metrics could not be started")?;
+    Ok(metrics)
+}
+
+/// Has `look_up` find metrics among those of connectors' versions. A handle that was found is good for as long as it is
+/// used at least once in [`SERIES_IDLE_MAX`]: after that its series is gone, and it counts for nobody.
+pub fn of_connectors<R>(look_up: impl FnOnce() -> R) -> R {
+    metrics::with_local_recorder(recorder_of_connectors(), look_up)
+}
+
+fn recorder_of_connectors() -> &'static PrometheusRecorder {
+    static RECORDER: OnceLock<PrometheusRecorder> = OnceLock::new();
+    RECORDER.get_or_init(|| {
+        let builder = builder().expect("no list of buckets is empty");
+        builder.idle_timeout(MetricKindMask::ALL, Some(SERIES_IDLE_MAX)).build_recorder()
+    })
+}
+
+fn builder() -> anyhow::Result<PrometheusBuilder> {
     let mut builder = PrometheusBuilder::new();
     for (suffix, bounds) in BUCKETS {
         builder = builder
             .set_buckets_for_metric(Matcher::Suffix((*suffix).to_owned()), bounds)
             .context("a list of buckets is empty")?;
     }
-    let recorder = builder.build_recorder();
-    let handle = recorder.handle();
-    // Two threads may come here at once in tests. The one whose recorder is installed keeps it.
-    if metrics::set_global_recorder(recorder).is_err() {
-        return Ok(HANDLE.wait().clone());
-    }
-    let handle = HANDLE.get_or_init(|| handle).clone();
-    describe();
-    metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
-    let upkeep = handle.clone();
-    std::thread::Builder::new()
-        .name("metrics-upkeep".into())
-        .spawn(move || {
-            loop {
-                std::thread::sleep(UPKEEP_EVERY);
-                upkeep.run_upkeep();
-            }
-        })
-        .context("the thread that keeps the metrics could not be started")?;
-    Ok(handle)
+    Ok(builder)
 }
 
 /// Always 1; its label says which version runs.
@@ -214,6 +258,16 @@ const METRICS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Histogram, "interlock_connector_queue_seconds", Unit::Seconds, "Time that a run waited for a thread."),
     (Kind::Histogram, "interlock_connector_run_fuel", Unit::Count, "Instructions of a run."),
     (Kind::Histogram, "interlock_connector_run_memory_bytes", Unit::Bytes, "Most linear memory of a run."),
+    (Kind::Histogram, "interlock_connector_guest_seconds", Unit::Seconds, "Time of a run in the connector's own code."),
+    (Kind::Histogram, "interlock_connector_host_seconds", Unit::Seconds, "Time of a run in the host's functions."),
+    (Kind::Histogram, "interlock_connector_network_seconds", Unit::Seconds, "Time of an exchange with the gateway."),
+    (Kind::Counter, "interlock_connector_operations_total", Unit::Count, "Operations that ended, by how."),
+    (
+        Kind::Counter,
+        "interlock_connector_log_dropped_total",
+        Unit::Count,
+        "Lines of connectors' logs that were dropped.",
+    ),
     (Kind::Counter, "interlock_connector_traps_total", Unit::Count, "Runs that gave no answer, by kind."),
     (
         Kind::Counter,

@@ -167,6 +167,22 @@ async fn answers_are_what_the_contract_says() {
     check(&Method::DELETE, "/admin/merchants/{id}/api_keys/{key_id}", &revoked.expect(200));
     check(&get, "/admin/connectors", &operator.get("/admin/connectors").await.expect(200));
     check(&get, "/admin/connectors/{name}", &operator.get("/admin/connectors/mock").await.expect(200));
+    let health = operator.get("/admin/connectors/mock/health").await.expect(200);
+    check(&get, "/admin/connectors/{name}/health", &health);
+    let log = operator.get("/admin/connectors/mock/log").await.expect(200);
+    check(&get, "/admin/connectors/{name}/log", &log);
+    let of_version =
+        format!("/admin/connectors/mock/versions/{}", health.json["versions"][0]["version"].as_str().unwrap());
+    let asked = operator.post_plain(&format!("{of_version}/shadow"), &json!({})).await.expect(202);
+    check(&post, "/admin/connectors/{name}/versions/{version}/shadow", &asked);
+    let shadow = operator.get(&format!("{of_version}/shadow")).await.expect(200);
+    check(&get, "/admin/connectors/{name}/versions/{version}/shadow", &shadow);
+    let activated = operator.post_plain(&format!("{of_version}/activate"), &json!({})).await.expect(200);
+    check(&post, "/admin/connectors/{name}/versions/{version}/activate", &activated);
+    let refused = operator.post_plain(&format!("{of_version}/retire"), &json!({})).await.expect(409);
+    check(&post, "/admin/connectors/{name}/versions/{version}/retire", &refused);
+    let refused = operator.post_plain("/admin/connectors/mock/rollback", &json!({})).await.expect(409);
+    check(&post, "/admin/connectors/{name}/rollback", &refused);
     check(&get, "/admin/operations", &operator.get("/admin/operations").await.expect(200));
     check(&get, "/admin/reviews", &operator.get("/admin/reviews").await.expect(200));
     check(&get, "/admin/reviews/{id}", &operator.get("/admin/reviews/x").await.expect(404));

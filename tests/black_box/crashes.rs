@@ -9,6 +9,9 @@ use serde_json::json;
 use strum::VariantArray as _;
 
 use super::{
+    connector_crashes::{
+        a_component_was_judged, a_replay_was_under_way, an_operator_changed_something, what_was_counted_was_not_told,
+    },
     delivery_hosts::{it_was_leased_and_not_sent, it_was_taken_and_not_written_down},
     fault_kit::{Hosts, charged, insist, install_hostile, quick, victim},
     outbox::{it_was_queued_and_not_sent, it_was_read_and_not_queued},
@@ -54,6 +57,13 @@ dies_at! {
     after_delivery_answer => it_was_taken_and_not_written_down;
     before_deliveries_settled => it_was_taken_and_not_written_down;
     after_sink_published => it_was_published_and_not_written_down;
+    before_connector_kept => a_component_was_judged;
+    after_connector_kept => a_component_was_judged;
+    before_connector_change => an_operator_changed_something;
+    after_connector_change => an_operator_changed_something;
+    after_shadow_claimed => a_replay_was_under_way;
+    before_shadow_kept => a_replay_was_under_way;
+    before_health_told => what_was_counted_was_not_told;
 }
 
 /// A new point of the program without a test here fails this one.

@@ -7,13 +7,17 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn a_declined_card_fails_with_the_reason() {
     let world = World::start().await;
-    let cases =
-        [(bodies::DECLINES, "do_not_honor"), (bodies::POOR, "insufficient_funds"), (bodies::EXPIRED, "expired_card")];
-    for (number, gateway_code) in cases {
+    let cases = [
+        (bodies::DECLINES, "do_not_honor", "05"),
+        (bodies::POOR, "insufficient_funds", "51"),
+        (bodies::EXPIRED, "expired_card", "54"),
+    ];
+    for (number, gateway_code, network_code) in cases {
         let answer = world.pay(number).await.expect(201);
         assert_eq!(answer.payment_status(), "failed");
         let error = &answer.json["last_error"];
         assert_eq!((&error["code"], &error["gateway_code"]), (&json!("payment_declined"), &json!(gateway_code)));
+        assert_eq!(error["network_code"], network_code, "{error}");
         for member in ["decline_code", "message", "advice"] {
             assert!(error[member].is_string(), "{member} in {error}");
         }

@@ -18,9 +18,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A world that finds out quickly what became of things.
+/// A world that finds out quickly what became of things. A connector that is bad on purpose stays.
 pub fn quick() -> Builder {
     World::builder()
+        .setting("INTERLOCK_QUARANTINE_TRAPS", "0")
         .setting("INTERLOCK_GATEWAY_TIMEOUT_MS", "1500")
         .setting("INTERLOCK_LEASE_MS", &LEASE.as_millis().to_string())
         .setting("INTERLOCK_VERIFY_DELAYS", "0.3,".repeat(40).trim_end_matches(','))

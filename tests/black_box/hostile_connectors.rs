@@ -20,6 +20,8 @@ use super::fault_kit::{install, install_hostile, quick, settled, victim};
 const SPIN: &str = "(loop $again (br $again))";
 /// Takes memory until there is none, and gives up.
 const BOMB: &str = "(loop $more (br_if $more (i32.ge_s (memory.grow (i32.const 64)) (i32.const 0)))) (unreachable)";
+/// The version of wit/connector.wit.
+const CONTRACT: &str = "0.2.0";
 /// What a component may be, in bytes.
 const COMPONENT_MAX_BYTES: usize = 32 << 20;
 /// Longer than a run may take, several times over: nobody else waits that long for a thread.
@@ -28,19 +30,29 @@ const NOTICED_AFTER: Duration = Duration::from_secs(8);
 /// A component that keeps the contract's types; `start` is run when it is instantiated, `describe` when it is asked what
 /// it is.
 fn component(start: &str, describe: &str) -> Vec<u8> {
+    component_of(start, describe, "")
+}
+
+/// A component that keeps the contract's types, with `functions` beside what it needs.
+pub fn component_beside(functions: &str) -> Vec<u8> {
+    component_of("", "", functions)
+}
+
+fn component_of(start: &str, describe: &str, beside: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
           (memory (export "memory") 1)
           (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (unreachable))
           (func $start {start})
+          {beside}
           (start $start)
-          (func (export "interlock:connector/description@0.1.0#describe") (result i32) {describe} (unreachable))
-          (func (export "interlock:connector/gateway@0.1.0#perform") (param i32) (result i32) (unreachable))
-          (func (export "interlock:connector/sessions@0.1.0#open-session") (param i32 i32 i64 i32 i32) (result i32)
+          (func (export "interlock:connector/description@{CONTRACT}#describe") (result i32) {describe} (unreachable))
+          (func (export "interlock:connector/gateway@{CONTRACT}#perform") (param i32) (result i32) (unreachable))
+          (func (export "interlock:connector/sessions@{CONTRACT}#open-session") (param i32 i32 i64 i32 i32) (result i32)
             (unreachable))
-          (func (export "interlock:connector/webhooks@0.1.0#receive")
+          (func (export "interlock:connector/webhooks@{CONTRACT}#receive")
             (param i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (unreachable))
-          (func (export "interlock:connector/settlement@0.1.0#read") (param i32 i32 i64 i32 i32 i32 i32) (result i32)
+          (func (export "interlock:connector/settlement@{CONTRACT}#read") (param i32 i32 i64 i32 i32 i32 i32) (result i32)
             (unreachable)))"#
     );
     let mut module = wat::parse_str(text).unwrap();
@@ -56,13 +68,13 @@ fn text(component: &str) -> Vec<u8> {
 }
 
 /// A merchant of the mock connector who pays without a pause, and is told at the end how it went.
-struct Bystander {
+pub struct Bystander {
     stop: watch::Sender<bool>,
     paying: JoinHandle<(usize, Duration)>,
 }
 
 impl Bystander {
-    fn of(world: &World) -> Self {
+    pub fn of(world: &World) -> Self {
         let (stop, stopped) = watch::channel(false);
         let caller = world.on(0);
         let paying = tokio::spawn(async move {
@@ -81,7 +93,7 @@ impl Bystander {
     }
 
     /// How many payments it made; each was answered well and in time.
-    async fn has_noticed_nothing(self) -> usize {
+    pub async fn has_noticed_nothing(self) -> usize {
         self.stop.send_replace(true);
         let (paid, slowest) = self.paying.await.expect("every payment of the bystander is well");
         assert!(paid > 0 && slowest < NOTICED_AFTER, "{paid} payments, the slowest took {slowest:?}");
@@ -153,7 +165,7 @@ async fn unfit_components_are_refused_with_every_reason() {
 }
 
 /// Pays by card as this merchant.
-async fn pay(caller: &Caller) -> (u16, Value) {
+pub async fn pay(caller: &Caller) -> (u16, Value) {
     let answer = caller.post("/v1/payments", "k", &bodies::payment(bodies::GOOD)).await;
     (answer.status, answer.json)
 }
@@ -224,6 +236,14 @@ async fn a_connector_that_misbehaves_after_the_charge_leaves_it_unknown() {
     assert_eq!(world.simulator.charges().await.len(), paid + behaviours.len());
     assert_eq!(world.ledger().await["charged_twice"], json!([]));
     assert_eq!(world.host(0).id(), process);
+    // Also where an operation has sent something before.
+    let log = world.host(0).log();
+    for reason in ["\"reason\":\"origin\"", "\"reason\":\"misplaced_hole\""] {
+        assert!(
+            log.lines().any(|line| line.contains(reason) && line.contains("\"alarm\":true")),
+            "no alarm of {reason}"
+        );
+    }
 }
 
 /// One that never makes sense again, whatever it is asked: a person decides.

@@ -63,7 +63,8 @@ async fn a_decline_looks_like_this() {
       "code": "payment_declined",
       "decline_code": "do_not_honor",
       "gateway_code": "do_not_honor",
-      "message": "The bank refused without saying why."
+      "message": "The bank refused without saying why.",
+      "network_code": "05"
     }
     "#);
     let attempts = world.get(&format!("/v1/payments/{}/attempts", answer.id())).await.expect(200);
@@ -82,7 +83,8 @@ async fn a_decline_looks_like_this() {
             "code": "payment_declined",
             "decline_code": "do_not_honor",
             "gateway_code": "do_not_honor",
-            "message": "The bank refused without saying why."
+            "message": "The bank refused without saying why.",
+            "network_code": "05"
           },
           "number": 1,
           "object": "attempt",
@@ -137,7 +139,8 @@ async fn a_decline_looks_like_this() {
             "code": "payment_declined",
             "decline_code": "do_not_honor",
             "gateway_code": "do_not_honor",
-            "message": "The bank refused without saying why."
+            "message": "The bank refused without saying why.",
+            "network_code": "05"
           },
           "event": "declined",
           "from": "processing",

@@ -56,6 +56,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("connector/", &["crate::http", "crate::flow", "crate::store", "crate::wire", "crate::worker"]),
+    ("conformance/", &["crate::http", "crate::flow", "crate::store", "crate::vault", "crate::worker"]),
     ("store/", &["crate::http", "crate::flow", "crate::wire", "crate::worker"]),
     ("view/", &["crate::http", "crate::flow", "crate::wire", "crate::worker"]),
     ("flow/", &["crate::http", "crate::worker"]),

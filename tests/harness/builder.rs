@@ -76,6 +76,12 @@ impl Builder {
         self
     }
 
+    /// The test pays through a gateway of its own, whose books nobody compares with ours.
+    #[must_use]
+    pub fn with_another_gateway(self) -> Self {
+        self.gateway_misbehaves()
+    }
+
     /// Starts it.
     pub async fn start(self) -> World {
         World::build(self).await

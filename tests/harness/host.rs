@@ -2,14 +2,34 @@
 
 use std::{path::PathBuf, process::ExitStatus};
 
+use interlock::{
+    connector::{Engine, EngineConfig},
+    vault::{MasterKey, Vault},
+};
 use rustix::process::Signal;
 
-use super::process::Process;
+use super::process::{Process, target};
 
 /// What operators of a test sign in with.
 pub const OPERATOR_TOKEN: &str = "operator-token-of-the-tests-c0ffee";
 /// 32 bytes; the same for all tests, because compiled images are sealed under it and shared between them.
 pub const MASTER_KEY: &str = "dGVzdHMgc2hhcmUgdGhpcyBrZXksIG5vYm9keSBlbHM=";
+
+/// An engine that shares the hosts' compiled images: what it has admitted, they need not compile any more. A JavaScript
+/// or Python engine takes half a minute, longer than a client waits.
+#[must_use]
+pub fn engine() -> Engine {
+    let master = MasterKey::from_base64(MASTER_KEY).expect("hosts take it");
+    let key = Vault::new(master, Vec::new()).image_key();
+    let config = EngineConfig { cache_dir: Some(image_cache()), ..EngineConfig::new(*key) };
+    Engine::new(config).expect("hosts have one too")
+}
+
+/// Where hosts of tests keep compiled images.
+#[must_use]
+pub fn image_cache() -> PathBuf {
+    target("test-cache")
+}
 
 /// One host. Its environment stays the same over restarts, its addresses do not.
 pub struct Host {
@@ -70,6 +90,11 @@ impl Host {
     /// Takes a setting back for the starts to come.
     pub fn unset(&mut self, name: &str) {
         self.environment.retain(|(known, _)| known != name);
+    }
+
+    /// The settings of its starts, as a further process of the same world would have them.
+    pub fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Everything it has logged, over all its starts.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     Answer, Builder, Caller, Host, Merchant, Simulator, bodies, client,
-    host::{MASTER_KEY, OPERATOR_TOKEN},
+    host::{MASTER_KEY, OPERATOR_TOKEN, image_cache},
     invariants,
     postgres::{Database, report},
     process,
@@ -272,7 +272,7 @@ const OUTBOX_WAKE_VARIABLE: &str = "INTERLOCK_TEST_OUTBOX_WAKE";
 /// What every host of a test is told.
 fn usual(database: &Database) -> Vec<(String, String)> {
     let wake = std::env::var(OUTBOX_WAKE_VARIABLE).unwrap_or_else(|_| "true".to_owned());
-    let cache = process::target("test-cache").display().to_string();
+    let cache = image_cache().display().to_string();
     [
         ("DATABASE_URL", database.url()),
         ("INTERLOCK_DATABASE_CONNECTIONS_MAX", "12"),

@@ -72,10 +72,12 @@ pub enum Status {
     Cancelled,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct Declined {
     code: String,
     message: String,
+    /// What the card network said, where it was asked.
+    network_code: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -183,9 +185,10 @@ impl Charge {
 
     fn declined(self, host: &mut dyn Host) -> Outcome {
         let references = references([(CHARGE, self.id.as_str())]);
-        let (word, message) = self.decline.map(|decline| (decline.code, decline.message)).unwrap_or_default();
-        let reopenable_s = if word == BANK_SILENT { BANK_SILENT_S } else { 0 };
-        let decline = DECLINES.decline(&word, message, host).reopenable_for(reopenable_s);
+        let Declined { code, message, network_code } = self.decline.unwrap_or_default();
+        let reopenable_s = if code == BANK_SILENT { BANK_SILENT_S } else { 0 };
+        let decline = DECLINES.decline(&code, message, host).reopenable_for(reopenable_s);
+        let decline = decline.with_network_code(network_code.as_deref());
         Outcome::Declined(decline.about(self.id).with_references(references))
     }
 }

@@ -5,7 +5,7 @@
 #![expect(clippy::unsafe_derive_deserialize, reason = "generated: the unsafe methods are the ABI's casts of enums")]
 
 wit_bindgen::generate!({
-    path: "../../wit",
+    path: "wit",
     world: "connector",
     pub_export_macro: true,
     default_bindings_module: "interlock_connector::bindings",

@@ -25,7 +25,8 @@ impl DeclineTable {
     }
 
     /// The decline of that word. One that the table does not have is `other` with the advice `never` (nobody knows
-    /// what a repetition would do), and a line in the log asks for it to be added.
+    /// what a repetition would do), and a line in the log asks for it to be added. What else the gateway says of it is
+    /// added with [`Decline::about`], [`Decline::with_network_code`] and their like.
     pub fn decline(&self, word: &str, message: String, host: &mut dyn Host) -> Decline {
         let (code, advice) = self.find(word).unwrap_or_else(|| {
             host.log(Level::Warn, &["the decline code ", word, " is in no table"].concat());
@@ -34,6 +35,7 @@ impl DeclineTable {
         Decline {
             code,
             gateway_code: word.to_owned(),
+            network_code: None,
             message,
             advice,
             gateway_reference: None,
@@ -75,5 +77,15 @@ mod tests {
         assert_eq!((unknown.code, unknown.advice), (DeclineCode::Other, RetryAdvice::Never));
         assert_eq!((unknown.gateway_code.as_str(), unknown.message.as_str()), ("new_word", "No."));
         assert_eq!(host.0, ["the decline code new_word is in no table"]);
+    }
+
+    #[test]
+    fn a_networks_code_is_kept_where_the_contract_has_room_for_it() {
+        let decline = DeclineTable(&[]).decline("word", String::new(), &mut Listening(Vec::new()));
+        let kept = |code: Option<&str>| decline.clone().with_network_code(code).network_code;
+        assert_eq!(kept(Some("05 : Do not honor")).as_deref(), Some("05 : Do not honor"));
+        for code in [None, Some(""), Some("5\n1"), Some("é"), Some("x".repeat(65).as_str())] {
+            assert_eq!(kept(code), None, "{code:?}");
+        }
     }
 }

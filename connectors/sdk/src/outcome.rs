@@ -2,6 +2,9 @@
 
 use crate::types::{Accepted, Approval, Decline, Money, Pairs};
 
+/// What the host lets through of a network's code.
+const NETWORK_CODE_MAX_BYTES: usize = 64;
+
 impl Approval {
     /// An approval that says no more than what was done and how much: totals, further references and the like can be
     /// filled in with struct update syntax.
@@ -38,6 +41,17 @@ impl Decline {
     #[must_use]
     pub fn reopenable_for(self, seconds: u32) -> Self {
         Self { reopenable_for_seconds: seconds, ..self }
+    }
+
+    /// The card network's or issuer's code behind the gateway's, if the gateway passes one on. What the contract has no
+    /// room for (empty, longer than 64 bytes, not printable ASCII) is left out: a decline is worth more than its code.
+    #[must_use]
+    pub fn with_network_code(self, code: Option<&str>) -> Self {
+        let fits = |code: &&str| {
+            (1..=NETWORK_CODE_MAX_BYTES).contains(&code.len())
+                && code.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        };
+        Self { network_code: code.filter(fits).map(str::to_owned), ..self }
     }
 
     /// What later operations of the attempt are to know.

@@ -1,11 +1,20 @@
 //! The command line: `serve`, `dev`, `migrate`, `connector …`.
 //!
-//! An error is one line that says what failed and what to do. Exit codes: 0 done, 1 failed, 2 wrong usage or a setting
-//! that cannot be used, 3 refused by the host or by a connector's check.
+//! An error is one line that says what failed and what to do; [`failure`] has the exit codes.
 
+mod admit;
 mod build;
+mod check;
 mod connector;
+mod failure;
 mod flags;
+mod life;
+mod log;
+mod new;
+mod progress;
+mod record;
+mod show;
+mod sign;
 mod signals;
 
 use std::{
@@ -21,20 +30,15 @@ use serde_json::json;
 use self::{connector::ConnectorCommand, flags::SettingFlags};
 use crate::{
     app,
-    client::CallError,
     config::{self, Config, ConfigError, Layers},
-    connector::Refused,
+    connector::child,
     dev, serve,
     telemetry::{self, LogFormat},
 };
 
-const FAILED: u8 = 1;
-const WRONG_USAGE: u8 = 2;
-const REFUSED: u8 = 3;
-
 /// A payment switch that cannot charge twice.
 #[derive(Parser)]
-#[command(name = "interlock", version, arg_required_else_help = true)]
+#[command(name = "interlock", version, arg_required_else_help = true, after_help = failure::HELP)]
 struct CommandLine {
     /// Answers of `connector …` and `migrate`, and all errors, as JSON
     #[arg(long, global = true)]
@@ -64,25 +68,44 @@ enum Command {
         settings: SettingFlags,
     },
     /// Builds, checks, installs and lists connectors
-    #[command(subcommand)]
+    #[command(subcommand, after_help = failure::HELP)]
     Connector(ConnectorCommand),
+    /// Judges the component on standard input, within limits: what a host has a process of its own do
+    #[command(name = child::COMMAND, hide = true)]
+    Admit { job: String },
 }
 
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let command_line = CommandLine::parse();
+    let command_line = match CommandLine::try_parse() {
+        Ok(command_line) => command_line,
+        Err(error) => {
+            let as_json = std::env::args_os().any(|argument| argument == "--json");
+            return ExitCode::from(failure::report_usage(&error, as_json));
+        }
+    };
     let as_json = command_line.json;
+    progress::begin(as_json);
+    if let Command::Admit { job } = &command_line.command {
+        // Before there are threads, and a runtime that wants more of them.
+        return admit::run(job);
+    }
     let ended = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the threads of the runtime could not be started")
-        .and_then(|runtime| runtime.block_on(run(command_line)));
+        .and_then(|runtime| {
+            let ended = runtime.block_on(run(command_line));
+            // A host that is to end does not wait for a component that it compiles.
+            runtime.shutdown_background();
+            ended
+        });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report(&error, as_json);
-            ExitCode::from(code_of(&error))
+            failure::report(&error, as_json);
+            ExitCode::from(failure::Kind::of(&error).code())
         }
     }
 }
@@ -91,7 +114,7 @@ async fn run(command_line: CommandLine) -> anyhow::Result<()> {
     match command_line.command {
         Command::Serve { settings } => {
             let (layers, unknown) = layers(&settings)?;
-            let config = Config::read(&layers)?;
+            let config = Config::read(&layers)?.judging(admit::by_own_program()?);
             telemetry::logs(LogFormat::Json)?;
             log_unknown(&unknown);
             serve::serve(config, signals::shutdown()?.cancelled_owned(), |ready| {
@@ -112,6 +135,7 @@ async fn run(command_line: CommandLine) -> anyhow::Result<()> {
             print(&if command_line.json { json!({ "migrated": true }).to_string() } else { "up to date".to_owned() });
         }
         Command::Connector(command) => connector::run(command, command_line.json).await?,
+        Command::Admit { .. } => unreachable!("`main` has done it"),
     }
     Ok(())
 }
@@ -151,26 +175,6 @@ fn print(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-fn report(error: &anyhow::Error, as_json: bool) {
-    // `{:#}` is the whole chain: what was attempted, and what came in its way.
-    let text = format!("{error:#}");
-    let line = if as_json { json!({ "error": text }).to_string() } else { format!("interlock: {text}") };
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-fn code_of(error: &anyhow::Error) -> u8 {
-    let is_refusal = |cause: &(dyn std::error::Error + 'static)| {
-        cause.is::<Refused>() || matches!(cause.downcast_ref(), Some(CallError::Refused { .. }))
-    };
-    if error.chain().any(<dyn std::error::Error>::is::<ConfigError>) {
-        WRONG_USAGE
-    } else if error.chain().any(is_refusal) {
-        REFUSED
-    } else {
-        FAILED
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -194,14 +198,5 @@ mod tests {
         assert_eq!(flags.value(&settings::ALLOW_PRIVATE_NETWORKS).as_deref(), Some("true"));
         assert_eq!(flags.value(&settings::PUBLIC_ADDR).as_deref(), Some("[::1]:0"));
         assert_eq!(flags.value(&settings::OPERATOR_ADDR), None);
-    }
-
-    #[test]
-    fn the_exit_code_says_what_kind_of_failure_it_was() {
-        let config = ConfigError::new("INTERLOCK_LEASE_MS", "is not set".into(), "set it".into());
-        assert_eq!(code_of(&anyhow::Error::new(config).context("at the start")), WRONG_USAGE);
-        let refused = CallError::Refused { status: http::StatusCode::NOT_FOUND, problem: serde_json::Value::Null };
-        assert_eq!(code_of(&anyhow::Error::new(refused).context("activating")), REFUSED);
-        assert_eq!(code_of(&anyhow::anyhow!("anything else")), FAILED);
     }
 }

@@ -21,6 +21,8 @@ pub use layers::Layers;
 use settings as table;
 use values::MASTER_KEY_BYTES;
 
+use crate::connector::{Admission, TrustedKey};
+
 /// How this process is to run. Has no Debug: it holds the keys of everything.
 #[derive(Clone)]
 pub struct Config {
@@ -66,6 +68,15 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Components that are installed and activated at start.
     pub connectors_dir: Option<PathBuf>,
+    /// By how many per cent of its operations a canary may fail more often than the active version.
+    pub canary_margin_percent: u8,
+    /// Broken runs within the window for which a version is put in quarantine; nought: none is too many.
+    pub quarantine_traps: u32,
+    /// Who may vouch for connectors. Empty: nobody has to.
+    pub connector_keys: Vec<TrustedKey>,
+    /// Where components are judged. Not a setting: programs whose command line knows how have it done by a process of
+    /// their own.
+    pub admission: Admission,
     /// Compiled images; safe to delete.
     pub cache_dir: PathBuf,
     /// Threads that run connectors.
@@ -176,6 +187,10 @@ impl Config {
             allow_private_networks: always(&table::ALLOW_PRIVATE_NETWORKS, layers, values::yes)?,
             tls: read_tls(layers)?,
             connectors_dir: layers.read(&table::CONNECTORS_DIR, values::folder)?,
+            canary_margin_percent: number(&table::CANARY_MARGIN, layers, &values::PERCENT, "per cent")?,
+            quarantine_traps: number(&table::QUARANTINE_TRAPS, layers, &values::TRAPS, "runs")?,
+            connector_keys: layers.read(&table::CONNECTOR_KEYS, values::trusted_keys)?.unwrap_or_default(),
+            admission: Admission::InProcess,
             cache_dir: layers.read(&table::CACHE_DIR, values::path)?.unwrap_or_else(default_cache_dir),
             engine_threads: layers
                 .read(&table::ENGINE_THREADS, |text| values::count(text, &values::THREADS, "threads"))?
@@ -210,6 +225,12 @@ impl Config {
     pub fn operator(layers: &Layers) -> Result<(SocketAddr, Option<Hidden<String>>), ConfigError> {
         let address = always(&table::OPERATOR_ADDR, layers, values::address)?;
         Ok((address, layers.read(&table::OPERATOR_TOKEN, values::token)?))
+    }
+
+    /// Has connectors judged there.
+    #[must_use]
+    pub fn judging(self, admission: Admission) -> Self {
+        Self { admission, ..self }
     }
 
     /// What is allowed and probably not meant, to be logged at start.

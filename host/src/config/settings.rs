@@ -111,6 +111,21 @@ pub const IDEMPOTENCY_TTL: Setting =
     Setting::new("INTERLOCK_IDEMPOTENCY_TTL_S", Some("259200"), "how long the answer to an idempotency key is kept");
 pub const CONNECTORS_DIR: Setting =
     Setting::new("INTERLOCK_CONNECTORS_DIR", None, "components (*.wasm) that are installed and activated at start");
+pub const CONNECTOR_KEYS: Setting = Setting::new(
+    "INTERLOCK_CONNECTOR_KEYS",
+    None,
+    "ed25519 keys, as name=base64 separated by commas: where set, connectors must be signed by one of them",
+);
+pub const CANARY_MARGIN: Setting = Setting::new(
+    "INTERLOCK_CANARY_MARGIN_PERCENT",
+    Some("5"),
+    "by how much a canary may fail more often than the active version before it is taken back",
+);
+pub const QUARANTINE_TRAPS: Setting = Setting::new(
+    "INTERLOCK_QUARANTINE_TRAPS",
+    Some("5"),
+    "broken runs within five minutes for which a connector's version is taken out; 0: never",
+);
 pub const CACHE_DIR: Setting = Setting::new(
     "INTERLOCK_CACHE_DIR",
     None,
@@ -146,6 +161,9 @@ pub const SETTINGS: &[&Setting] = &[
     &TLS_CERT,
     &TLS_KEY,
     &CONNECTORS_DIR,
+    &CONNECTOR_KEYS,
+    &CANARY_MARGIN,
+    &QUARANTINE_TRAPS,
     &CACHE_DIR,
     &ENGINE_THREADS,
     &BODY_MAX,

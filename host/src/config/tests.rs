@@ -95,6 +95,28 @@ fn a_key_may_be_written_in_several_ways() {
     assert_eq!(retired.expect("two keys").retired_master_keys.len(), 2);
 }
 
+#[test]
+fn keys_that_vouch_for_connectors_may_have_names() {
+    let keys = |text: &str| {
+        let config = Config::read(&environment(&[("INTERLOCK_CONNECTOR_KEYS", text)]));
+        config.map(|config| config.connector_keys).map_err(|error| error.to_string())
+    };
+    let other = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    let read = keys(&format!("release={KEY}, {other}")).expect("two keys");
+    assert_eq!((read[0].name.as_deref(), read[0].text()), (Some("release"), KEY.to_owned()));
+    assert_eq!((read[1].name.as_deref(), read[1].text()), (None, other.to_owned()));
+    assert!(keys("").expect("not set").is_empty());
+    for (text, said) in [
+        ("release=".to_owned(), "`release=` is no key of 32 bytes in base64"),
+        (format!("{KEY},"), "`` is no key of 32 bytes"),
+        (format!("a b={KEY}"), "`a b` is no name of a key"),
+        (format!("a={KEY},b={KEY}"), "is there twice"),
+        (format!("a={KEY},a={other}"), "is there twice"),
+    ] {
+        assert!(keys(&text).is_err_and(|error| error.contains(said)), "{text}");
+    }
+}
+
 /// Each row: a variable, a value that cannot be used, and what the error says.
 #[test]
 fn a_value_that_cannot_be_used_gets_one_clear_error() {

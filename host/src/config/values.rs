@@ -5,7 +5,11 @@ use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr as _
 use base64::{Engine as _, alphabet, engine};
 use zeroize::Zeroizing;
 
-use super::{Hidden, layers::Fault};
+use super::{
+    Hidden,
+    layers::{Fault, shown},
+};
+use crate::connector::{TrustedKey, signature};
 
 /// A time-out in milliseconds: at least one, and at most ten minutes. Longer, and what waits for it piles up.
 pub const TIMEOUT_MS: RangeInclusive<u64> = 1..=600_000;
@@ -23,6 +27,10 @@ pub const EVENT_RETENTION_S: RangeInclusive<u64> = 86_400..=315_360_000;
 pub const CONNECTIONS: RangeInclusive<u64> = 2..=1_000;
 /// Threads that run connectors.
 pub const THREADS: RangeInclusive<u64> = 1..=256;
+/// A part in per cent.
+pub const PERCENT: RangeInclusive<u64> = 0..=100;
+/// Broken runs of a connector: nought switches quarantine off.
+pub const TRAPS: RangeInclusive<u64> = 0..=1_000_000;
 /// Bytes of a request body.
 pub const BODY_BYTES: RangeInclusive<u64> = 1_024..=67_108_864;
 /// Entries of a list of delays.
@@ -31,6 +39,8 @@ pub const DELAYS_MAX: usize = 100;
 pub const DELAY_MAX_MS: u64 = 2_592_000_000;
 /// Characters of the operator's token at most; longer ones do not fit into a header of every proxy.
 pub const TOKEN_MAX_CHARS: usize = 1_024;
+/// Characters of the name of a key that vouches for connectors.
+pub const KEY_NAME_MAX_CHARS: usize = 64;
 /// Bytes of a master key.
 pub const MASTER_KEY_BYTES: usize = 32;
 
@@ -155,6 +165,36 @@ pub fn master_key(text: &str) -> Result<Hidden<[u8; MASTER_KEY_BYTES]>, Fault> {
 /// Master keys separated by commas.
 pub fn master_keys(text: &str) -> Result<Vec<Hidden<[u8; MASTER_KEY_BYTES]>>, Fault> {
     text.split(',').map(|key| master_key(key.trim())).collect()
+}
+
+/// Public keys separated by commas, each with a name for people before it or not: `release=MCow…`.
+pub fn trusted_keys(text: &str) -> Result<Vec<TrustedKey>, Fault> {
+    let advice = "`interlock connector sign --new-key FILE` makes a key and prints what to write here";
+    let mut keys: Vec<TrustedKey> = Vec::new();
+    for entry in text.split(',').map(str::trim) {
+        // Base64 ends with `=` too: only what stands before something else is a name.
+        let (name, key) = match entry.split_once('=') {
+            Some((name, key)) if !key.is_empty() => (Some(name.trim()), key.trim()),
+            Some(_) | None => (None, entry),
+        };
+        let public_key = signature::public_key(key)
+            .ok_or_else(|| Fault::new(format!("`{}` is no key of 32 bytes in base64", shown(entry)), advice))?;
+        if let Some(name) = name.filter(|name| !is_key_name(name)) {
+            let advice = format!("name keys with 1 to {KEY_NAME_MAX_CHARS} letters, digits, `-`, `_` and `.`");
+            return Err(Fault::new(format!("`{}` is no name of a key", shown(name)), advice));
+        }
+        if keys.iter().any(|known| known.public_key == public_key || (name.is_some() && known.name.as_deref() == name))
+        {
+            return Err(Fault::new(format!("`{}` is there twice", shown(entry)), "write every key and name once"));
+        }
+        keys.push(TrustedKey { name: name.map(str::to_owned), public_key });
+    }
+    Ok(keys)
+}
+
+fn is_key_name(name: &str) -> bool {
+    (1..=KEY_NAME_MAX_CHARS).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 /// A file that is there.

@@ -1,8 +1,10 @@
 //! Where the sandbox meets the host: the functions a component may call, and the ones the host calls.
 //!
 //! Written by hand instead of generated: the canonical ABI is derived for the host's own [`super::types`], so values
-//! cross once and are never converted. What a generator would have checked is checked at admission ([`Exports::find`]
+//! cross once and are never converted. What a generator would have checked is checked at admission ([`Exports::check`]
 //! compares every parameter and result, field by field, with the component's types).
+//!
+//! A component of the contract before the newest is called through [`super::compat`] where its types differ.
 
 use wasmtime::{
     Store, StoreContextMut,
@@ -13,27 +15,22 @@ use wasmtime::{
 };
 
 use super::{
+    compat::v0_1,
+    contract::Contract,
     run::Run,
     types::{Context, Delivery, Descriptor, Failure, Inbound, Line, Mac, Opening, Operation, Outcome, Request},
 };
 
-/// The package of the contract, and the version of it that this host speaks.
+/// The package of the contract, in every version of it.
 pub const PACKAGE: &str = "interlock:connector";
-pub const PACKAGE_VERSION: &str = "0.1.0";
 
 /// The interfaces that a component may import functions from.
 pub const IMPORTS: [&str; 3] = ["egress", "signatures", "log"];
 /// The interfaces that a component must export.
 pub const EXPORTS: [&str; 5] = ["description", "gateway", "sessions", "webhooks", "settlement"];
 
-/// The full name of one of the contract's interfaces.
-pub fn interface(name: &str) -> String {
-    format!("{PACKAGE}/{name}@{PACKAGE_VERSION}")
-}
-
 /// How loud a connector's message is.
 #[derive(Clone, Copy, ComponentType, Lift)]
-#[expect(dead_code, reason = "only guests make them")]
 #[component(enum)]
 #[repr(u8)]
 pub enum Level {
@@ -45,20 +42,25 @@ pub enum Level {
     Warn,
 }
 
-/// All that a component can call.
+/// All that a component can call, whichever of the contracts it keeps: what it imports is the same in all of them. Names
+/// have the version in them, so that a component finds its own.
 pub fn link(linker: &mut Linker<Run>) -> wasmtime::Result<()> {
+    Contract::SERVED.into_iter().try_for_each(|contract| link_of(linker, contract))
+}
+
+fn link_of(linker: &mut Linker<Run>, contract: Contract) -> wasmtime::Result<()> {
     linker
-        .instance(&interface("egress"))?
+        .instance(&contract.interface("egress"))?
         .func_wrap("exchange", |mut store: StoreContextMut<'_, Run>, (request,): (Request,)| {
             Ok((store.data_mut().exchange(request)?,))
         })?;
-    linker.instance(&interface("signatures"))?.func_wrap(
+    linker.instance(&contract.interface("signatures"))?.func_wrap(
         "verify",
         |mut store: StoreContextMut<'_, Run>, (mac, secret, data, expected): (Mac, String, Vec<u8>, Vec<u8>)| {
             Ok((store.data_mut().verify(mac, &secret, &data, &expected)?,))
         },
     )?;
-    linker.instance(&interface("log"))?.func_wrap(
+    linker.instance(&contract.interface("log"))?.func_wrap(
         "write",
         |mut store: StoreContextMut<'_, Run>, (level, message): (Level, WasmStr)| {
             if store.data().may_log() {
@@ -72,8 +74,9 @@ pub fn link(linker: &mut Linker<Run>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Where a component's functions are; looked up once, at admission.
+/// Where a component's functions are, and of which contract they are; looked up once, at admission.
 pub struct Exports {
+    contract: Contract,
     describe: ComponentExportIndex,
     perform: ComponentExportIndex,
     open_session: ComponentExportIndex,
@@ -88,14 +91,16 @@ type Read = (Result<Vec<Line>, Failure>,);
 
 impl Exports {
     /// Finds them; the error is the name of the first that is missing.
-    pub fn find(component: &Component) -> Result<Self, String> {
+    pub fn find(component: &Component, contract: Contract) -> Result<Self, String> {
         let find = |instance: &str, name: &str| {
+            let interface = contract.interface(instance);
             component
-                .get_export_index(None, &*interface(instance))
+                .get_export_index(None, &*interface)
                 .and_then(|instance| component.get_export_index(Some(&instance), name))
-                .ok_or_else(|| format!("{}#{name}", interface(instance)))
+                .ok_or_else(|| format!("{interface}#{name}"))
         };
         Ok(Self {
+            contract,
             describe: find("description", "describe")?,
             perform: find("gateway", "perform")?,
             open_session: find("sessions", "open-session")?,
@@ -107,11 +112,16 @@ impl Exports {
     /// Compares the type of each function with the host's; the error says which differs and where.
     pub fn check(&self, store: &mut Store<Run>, instance: Instance) -> wasmtime::Result<()> {
         typed::<(), (Descriptor,)>(store, instance, &self.describe)?;
-        typed::<(&Context, &Operation), Performed>(store, instance, &self.perform)?;
         typed::<(&Context,), Opened>(store, instance, &self.open_session)?;
-        typed::<(&Context, &Inbound), Received>(store, instance, &self.receive)?;
         typed::<(&Context, &[u8]), Read>(store, instance, &self.read)?;
-        Ok(())
+        match self.contract {
+            Contract::Newest => {
+                typed::<(&Context, &Operation), Performed>(store, instance, &self.perform)?;
+                typed::<(&Context, &Inbound), Received>(store, instance, &self.receive)?;
+                Ok(())
+            }
+            Contract::V0_1 => v0_1::check(store, instance, &self.perform, &self.receive),
+        }
     }
 
     pub fn describe(&self, store: &mut Store<Run>, instance: Instance) -> wasmtime::Result<Descriptor> {
@@ -125,7 +135,12 @@ impl Exports {
         context: &Context,
         operation: &Operation,
     ) -> wasmtime::Result<Result<Outcome, Failure>> {
-        typed::<_, Performed>(store, instance, &self.perform)?.call(store, (context, operation)).map(only)
+        match self.contract {
+            Contract::Newest => {
+                typed::<_, Performed>(store, instance, &self.perform)?.call(store, (context, operation)).map(only)
+            }
+            Contract::V0_1 => v0_1::perform(store, instance, &self.perform, context, operation),
+        }
     }
 
     pub fn open_session(
@@ -144,7 +159,12 @@ impl Exports {
         context: &Context,
         inbound: &Inbound,
     ) -> wasmtime::Result<Result<Delivery, Failure>> {
-        typed::<_, Received>(store, instance, &self.receive)?.call(store, (context, inbound)).map(only)
+        match self.contract {
+            Contract::Newest => {
+                typed::<_, Received>(store, instance, &self.receive)?.call(store, (context, inbound)).map(only)
+            }
+            Contract::V0_1 => v0_1::receive(store, instance, &self.receive, context, inbound),
+        }
     }
 
     pub fn read_settlement(
@@ -158,7 +178,8 @@ impl Exports {
     }
 }
 
-fn typed<P, R>(
+/// The function, as one of these types.
+pub fn typed<P, R>(
     store: &mut Store<Run>,
     instance: Instance,
     function: &ComponentExportIndex,
@@ -170,6 +191,7 @@ where
     instance.get_typed_func(store, function)
 }
 
-fn only<T>((value,): (T,)) -> T {
+/// What a function returns: the component model knows results as lists of one.
+pub fn only<T>((value,): (T,)) -> T {
     value
 }

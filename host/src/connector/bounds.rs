@@ -2,15 +2,16 @@
 
 use std::{num::NonZero, path::PathBuf, thread, time::Duration};
 
-use super::types::OperationKind;
+use super::{child::Admission, report::Kit, types::OperationKind};
 
 /// How often the clock that ends runaway runs ticks. It is only a backstop behind fuel, so it need not be fine.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// Elements of one table: the functions that a component can call by pointer. Python and JavaScript need some 10,000.
 pub const TABLE_ELEMENTS_MAX: usize = 20_000;
-/// Core modules that a component may instantiate; the tools make three to eight of them.
-pub const CORE_INSTANCES_MAX: u32 = 16;
+/// Core modules that a component may instantiate. The tools for Rust and JavaScript make three to eight of them, the one
+/// for Python 38: the interpreter, its libraries and what joins them. Only counted, nothing is reserved for them.
+pub const CORE_INSTANCES_MAX: u32 = 64;
 /// Linear memories of a component. One, and one for what a tool may add.
 pub const MEMORIES_MAX: u32 = 2;
 /// Tables of a component, and of one of its modules.
@@ -55,10 +56,15 @@ pub struct EngineConfig {
     /// Authenticates those images: an image is machine code, and only this host's own is loaded. Derive it from the
     /// master key, for this purpose alone.
     pub image_key: [u8; 32],
+    /// Where components are judged and compiled.
+    pub admission: Admission,
+    /// The conformance kit, which is played to every component that is new to the cluster. None: it is not.
+    pub kit: Option<Kit>,
 }
 
 impl EngineConfig {
-    /// The defaults, with `image_key` for the cache.
+    /// The defaults, with `image_key` for the cache. Components are judged in this process: a program whose command line
+    /// knows how has that done by [`Admission::by_own_program`].
     #[must_use]
     pub fn new(image_key: [u8; 32]) -> Self {
         Self {
@@ -75,12 +81,14 @@ impl EngineConfig {
             component_max_bytes: 32 << 20,
             cache_dir: None,
             image_key,
+            admission: Admission::InProcess,
+            kit: None,
         }
     }
 }
 
 /// What a connector can be asked, as it stands in metrics and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumCount, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumCount, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Verb {
     Describe,

@@ -15,6 +15,8 @@ use super::{
 const NAME_MAX_BYTES: usize = 63;
 const DISPLAY_NAME_MAX_BYTES: usize = 100;
 const HELP_MAX_BYTES: usize = 1000;
+/// Paths, names of headers and fields, JSON pointers: each is read by an operator.
+const PLACE_MAX_BYTES: usize = 255;
 const METHODS_MAX: usize = 64;
 const CURRENCIES_MAX: usize = 256;
 const ORIGINS_MAX: usize = 32;
@@ -124,8 +126,9 @@ fn setting(setting: &Setting, faults: &mut Vec<String>) {
     if !is_identifier(name) {
         faults.push(format!("the setting {name:?} is not named with lower-case letters, digits and underscores"));
     }
-    if setting.help.len() > HELP_MAX_BYTES {
-        faults.push(format!("the help of the setting {name:?} has more than {HELP_MAX_BYTES} bytes"));
+    if setting.help.len() > HELP_MAX_BYTES || !reads_as_written(&setting.help) {
+        faults
+            .push(format!("the help of the setting {name:?} is not at most {HELP_MAX_BYTES} bytes of printable text"));
     }
     match (setting.kind, &setting.default) {
         (SettingKind::Secret, Some(_)) => {
@@ -166,25 +169,33 @@ fn placement(placement: &Placement, descriptor: &Descriptor, faults: &mut Vec<St
     if !descriptor.origins.contains(origin) {
         faults.push(format!("a placement of {hole:?} names the origin {origin:?}, which is not declared"));
     }
-    if !path_prefix.starts_with('/') {
-        faults
-            .push(format!("a placement of {hole:?} has the path prefix {path_prefix:?}, which does not begin with /"));
+    if !path_prefix.starts_with('/')
+        || !is_place(path_prefix)
+        || !path_prefix.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        faults.push(format!(
+            "a placement of {hole:?} has the path prefix {path_prefix:?}, which does not begin with / or is not at most \
+             {PLACE_MAX_BYTES} bytes of visible ASCII without `"
+        ));
     }
-    let named = match placement.location {
-        Location::Header => {
-            !name.bytes().any(|byte| byte.is_ascii_uppercase()) && http::HeaderName::from_bytes(name.as_bytes()).is_ok()
-        }
-        Location::FormField => !name.is_empty(),
-        Location::JsonString => name.starts_with('/'),
-        Location::RawBody => true,
-    };
+    let named = is_place(name)
+        && match placement.location {
+            Location::Header => {
+                !name.bytes().any(|byte| byte.is_ascii_uppercase())
+                    && http::HeaderName::from_bytes(name.as_bytes()).is_ok()
+            }
+            Location::FormField => !name.is_empty(),
+            Location::JsonString => name.starts_with('/'),
+            Location::RawBody => true,
+        };
     if !named {
         faults.push(format!(
             "a placement of {hole:?} has the name {name:?}, which is no {}",
             match placement.location {
                 Location::Header => "header in lower case",
                 Location::FormField => "form field",
-                Location::JsonString | Location::RawBody => "JSON pointer",
+                Location::JsonString => "JSON pointer",
+                Location::RawBody => "text that can be shown",
             }
         ));
     }
@@ -206,8 +217,22 @@ fn is_identifier(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
+/// Whether a report can quote it: what encloses it there is a backtick, and it cannot end the sentence by one of its own.
+fn is_place(text: &str) -> bool {
+    text.len() <= PLACE_MAX_BYTES && !text.contains('`') && reads_as_written(text)
+}
+
+/// Whether a person who reads it sees what it says: nothing moves the cursor, turns the order of letters, or is not seen.
+fn reads_as_written(text: &str) -> bool {
+    !text.chars().any(|character| {
+        character.is_control()
+            || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    })
+}
+
 fn words(what: &str, text: &str, max_bytes: usize, faults: &mut Vec<String>) {
-    if text.trim().is_empty() || text.len() > max_bytes || text.chars().any(char::is_control) {
+    if text.trim().is_empty() || text.len() > max_bytes || !reads_as_written(text) {
         faults.push(format!("{what} is not 1 to {max_bytes} bytes of printable text"));
     }
 }

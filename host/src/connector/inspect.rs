@@ -12,20 +12,34 @@ use super::{
             CoreModule, Invalid, Limits, NotWasm, TooLarge, TooManyMemories, UnknownImport, WasiImport, WrongWorld,
         },
     },
-    bindings::{EXPORTS, IMPORTS, PACKAGE, PACKAGE_VERSION, interface},
+    bindings::{EXPORTS, IMPORTS, PACKAGE},
     bounds::{EngineConfig, MEMORIES_MAX},
+    contract::Contract,
+    report::Resources,
     wrap::encoding,
 };
 
-/// The contract, as components are held to it.
-static WORLD: LazyLock<(Resolve, WorldId)> = LazyLock::new(|| {
+/// A contract, as components are held to it.
+type World = (Resolve, WorldId);
+
+static NEWEST: LazyLock<World> = LazyLock::new(|| parsed(Contract::Newest));
+static V0_1: LazyLock<World> = LazyLock::new(|| parsed(Contract::V0_1));
+
+fn parsed(contract: Contract) -> World {
     let mut resolve = Resolve::default();
     let package = resolve
-        .push_source("connector.wit", include_str!("../../../wit/connector.wit"))
+        .push_source("connector.wit", contract.wit())
         .expect("the contract parses: every test that admits a component depends on it");
     let world = resolve.select_world(&[package], Some("connector")).expect("the contract has the world `connector`");
     (resolve, world)
-});
+}
+
+fn world_of(contract: Contract) -> &'static World {
+    match contract {
+        Contract::Newest => &NEWEST,
+        Contract::V0_1 => &V0_1,
+    }
+}
 
 /// What a component's modules may use. All of it is deterministic (floats with canonical NaNs); left out is what no
 /// connector's language needs and what is young: threads, 64-bit memories, garbage collection, exceptions, tail
@@ -43,37 +57,43 @@ pub const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
 
 /// Functions in all of a component's modules, and the size of one: the compiler's time and memory grow with both.
 /// A Python component has some 30,000 functions.
-const FUNCTIONS_MAX: usize = 100_000;
-const FUNCTION_MAX_BYTES: usize = 1 << 20;
+pub const FUNCTIONS_MAX: usize = 100_000;
+pub const FUNCTION_MAX_BYTES: usize = 1 << 20;
 /// Pages of linear memory are of this size; the feature that changes it is off.
 const PAGE_BYTES: u64 = 64 << 10;
 
-/// Every reason there is, by its bytes alone, not to let `component` in.
-pub fn inspect(component: &[u8], config: &EngineConfig) -> Vec<Reason> {
-    if let Err(reason) = is_component(component, config.component_max_bytes) {
-        return vec![reason];
-    }
+/// What `component` is made of, and which contract it keeps; or every reason there is, by its bytes alone, not to let it
+/// in.
+pub fn inspect(component: &[u8], config: &EngineConfig) -> Result<(Contents, Contract), Vec<Reason>> {
+    is_component(component, config.component_max_bytes).map_err(|reason| vec![reason])?;
     if let Err(error) = Validator::new_with_features(FEATURES).validate_all(component) {
         let hint = "it is damaged, or uses features of WebAssembly that connectors may not use (threads, 64-bit memory, \
                     garbage collection, exceptions, tail calls, relaxed SIMD)";
-        return vec![Reason::new(Invalid, error.to_string(), hint)];
+        return Err(vec![Reason::new(Invalid, error.to_string(), hint)]);
     }
-    let contents = match Contents::read(component) {
-        Ok(contents) => contents,
-        Err(error) => return vec![Reason::new(Invalid, error.to_string(), "it cannot be read; build it anew")],
-    };
+    let contents = Contents::read(component)
+        .map_err(|error| vec![Reason::new(Invalid, error.to_string(), "it cannot be read; build it anew")])?;
     let mut reasons: Vec<_> =
         contents.imports.iter().filter_map(|(name, is_instance)| bad_import(name, *is_instance)).collect();
-    reasons.extend(missing_exports(&contents.exports));
-    reasons.extend(contents.beyond_limits(config));
-    if reasons.is_empty() {
-        // Only now, because it names one difference at a time, and not as clearly as the lists above do.
-        let (resolve, world) = &*WORLD;
-        if let Err(error) = wit_component::targets(resolve, *world, component) {
-            reasons.push(Reason::new(WrongWorld, format!("{error:#}"), world_hint()));
+    let contract = match Contract::of_names(contents.names()) {
+        Ok(contract) => {
+            reasons.extend(missing_exports(&contents.exports, contract));
+            Some(contract)
         }
+        // What it lacks of a contract that is not served is no news.
+        Err(reason) => {
+            reasons.push(reason);
+            None
+        }
+    };
+    reasons.extend(contents.beyond_limits(config));
+    let Some(contract) = contract.filter(|_| reasons.is_empty()) else { return Err(reasons) };
+    // Only now, because it names one difference at a time, and not as clearly as the lists above do.
+    let (resolve, world) = world_of(contract);
+    match wit_component::targets(resolve, *world, component) {
+        Ok(()) => Ok((contents, contract)),
+        Err(error) => Err(vec![Reason::new(WrongWorld, format!("{error:#}"), world_hint(contract))]),
     }
-    reasons
 }
 
 fn is_component(bytes: &[u8], max_bytes: usize) -> Result<(), Reason> {
@@ -95,10 +115,11 @@ fn is_component(bytes: &[u8], max_bytes: usize) -> Result<(), Reason> {
 
 /// What is counted while reading.
 #[derive(Default)]
-struct Contents {
+pub struct Contents {
     /// Name, and whether it is an instance of an interface.
     imports: Vec<(String, bool)>,
     exports: Vec<String>,
+    modules: usize,
     memories: u32,
     memory_initial_max_bytes: u64,
     functions: usize,
@@ -112,7 +133,10 @@ impl Contents {
         let mut depth = 0_usize;
         for payload in Parser::new(0).parse_all(component) {
             match payload? {
-                Payload::Version { .. } => depth += 1,
+                Payload::Version { encoding, .. } => {
+                    depth += 1;
+                    contents.modules += usize::from(encoding == Encoding::Module);
+                }
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::ComponentImportSection(section) if depth == 1 => {
                     for import in section {
@@ -143,6 +167,43 @@ impl Contents {
         Ok(contents)
     }
 
+    /// The full names of what it imports.
+    pub fn imports(&self) -> impl Iterator<Item = &str> {
+        self.imports.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Whether it imports this interface of the contract, whichever version of it.
+    pub fn imports_interface(&self, interface: &str) -> bool {
+        self.imports().any(|name| {
+            let path = name.split_once('@').map_or(name, |(path, _)| path);
+            path.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')) == Some(interface)
+        })
+    }
+
+    /// The full names of what it imports and exports.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.imports().chain(self.exports.iter().map(String::as_str))
+    }
+
+    /// The counts, for its report.
+    pub fn resources(&self, memory_max_bytes: usize) -> Resources {
+        Resources {
+            modules: self.modules as u64,
+            functions: self.functions as u64,
+            function_max_bytes: self.function_max_bytes as u64,
+            memories: self.memories.into(),
+            memory_initial_bytes: self.memory_initial_max_bytes,
+            memory_max_bytes: memory_max_bytes as u64,
+        }
+    }
+
+    /// A component that imports these interfaces of the contract.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn with_imports(interfaces: &[&str]) -> Self {
+        let imports = interfaces.iter().map(|name| (Contract::Newest.interface(name), true)).collect();
+        Self { imports, ..Self::default() }
+    }
+
     fn beyond_limits(&self, config: &EngineConfig) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if self.memories > MEMORIES_MAX {
@@ -170,17 +231,12 @@ impl Contents {
     }
 }
 
-/// Why the import may not be there, if so.
+/// Why the import may not be there, if so, whichever version it is of.
 fn bad_import(name: &str, is_instance: bool) -> Option<Reason> {
-    let (path, version) = name.split_once('@').unwrap_or((name, ""));
+    let path = name.split_once('@').map_or(name, |(path, _)| path);
     let (package, interface) = path.split_once('/').unwrap_or((path, ""));
-    let ours = package == PACKAGE && is_instance && (IMPORTS.contains(&interface) || interface == "types");
-    if ours && version == PACKAGE_VERSION {
+    if package == PACKAGE && is_instance && (IMPORTS.contains(&interface) || interface == "types") {
         return None;
-    }
-    if ours {
-        let detail = format!("it imports {name}; this host speaks {PACKAGE}@{PACKAGE_VERSION}");
-        return Some(Reason::new(WrongWorld, detail, world_hint()));
     }
     if package.starts_with("wasi:") {
         let hint = "a connector has no clock, random source, files or sockets: build Rust for wasm32-unknown-unknown \
@@ -191,14 +247,15 @@ fn bad_import(name: &str, is_instance: bool) -> Option<Reason> {
     Some(Reason::new(UnknownImport, format!("it imports {name}"), hint))
 }
 
-fn missing_exports(exports: &[String]) -> impl Iterator<Item = Reason> {
+fn missing_exports(exports: &[String], contract: Contract) -> impl Iterator<Item = Reason> {
     EXPORTS
         .iter()
-        .map(|name| interface(name))
+        .map(move |name| contract.interface(name))
         .filter(|name| !exports.contains(name))
-        .map(|name| Reason::new(WrongWorld, format!("it does not export {name}"), world_hint()))
+        .map(move |name| Reason::new(WrongWorld, format!("it does not export {name}"), world_hint(contract)))
 }
 
-fn world_hint() -> String {
-    format!("build it against the world `connector` of {PACKAGE}@{PACKAGE_VERSION}")
+/// What helps where a component does not fit the contract that it means to keep.
+pub fn world_hint(contract: Contract) -> String {
+    format!("build it against the world `connector` of {PACKAGE}@{}", contract.version())
 }

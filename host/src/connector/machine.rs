@@ -16,10 +16,11 @@ use super::{
     bindings::Exports,
     bounds::{Bounds, EngineConfig, Verb},
     image::Images,
+    lines::Said,
     meters::{Ended, Usage},
     run::{Run, RunError, RunLimits, Step, Stop, Verify},
     sanity,
-    types::{Context, Delivery, Exchange, Failure, Inbound, Line, Opening, Operation, Request},
+    types::{Context, Delivery, Exchange, Failure, Inbound, Line, Opening, Operation, OperationKind, Outcome, Request},
     version::{Program, Version},
 };
 
@@ -29,6 +30,14 @@ pub struct Machine {
     pub(super) linker: Linker<Run>,
     pub(super) images: Option<Images>,
     pub(super) config: EngineConfig,
+}
+
+/// What came of a run, what it took, and what the connector has logged in it.
+pub struct Ran<R> {
+    pub result: Result<R, RunError>,
+    pub usage: Usage,
+    pub waited: Duration,
+    pub said: Vec<Said>,
 }
 
 /// A run that came to its end.
@@ -65,23 +74,14 @@ impl Machine {
         context: &Context,
         operation: &Operation,
         transcript: Arc<Vec<Exchange>>,
-    ) -> Result<Step, RunError> {
+    ) -> Ran<Step> {
         let verb = Verb::from(operation.action.kind());
         let run = Run::of_operation(self.run_limits(), transcript);
-        let Finished { result, run, usage } = self.execute(&version.program, verb, run, |exports, store, instance| {
+        let mut finished = self.execute(&version.program, verb, run, |exports, store, instance| {
             exports.perform(store, instance, context, operation)
         });
-        let step = match result {
-            Ok(Ok(outcome)) => run.finish().and_then(|()| {
-                sanity::outcome(&outcome, operation.action.kind())?;
-                Ok(Step::Done(outcome))
-            }),
-            Ok(Err(failure)) => run.finish().map(|()| Step::Failed(sanity::failure(&failure))),
-            Err(halt) => run.judge(halt).and_then(|request| {
-                sanity::request(&request)?;
-                Ok(Step::Send(request))
-            }),
-        };
+        let (usage, said) = (finished.usage, finished.run.take_said());
+        let step = finished.step(operation.action.kind());
         let ended = match &step {
             Ok(Step::Send(_)) => Ok(Ended::Send),
             Ok(Step::Done(_)) => Ok(Ended::Done),
@@ -89,23 +89,15 @@ impl Machine {
             Err(error) => Err(error),
         };
         version.meters.count(verb, waited, usage, ended);
-        step
+        Ran { result: step, usage, waited, said }
     }
 
-    pub(super) fn open_session(
-        &self,
-        version: &Version,
-        waited: Duration,
-        context: &Context,
-    ) -> Result<Option<Opening>, RunError> {
+    pub(super) fn open_session(&self, version: &Version, waited: Duration, context: &Context) -> Ran<Option<Opening>> {
         let run = Run::without_exchanges(self.run_limits(), None);
         let finished = self.execute(&version.program, Verb::OpenSession, run, |exports, store, instance| {
             exports.open_session(store, instance, context)
         });
-        version.count(Verb::OpenSession, waited, finished, |opening| {
-            opening.as_ref().map_or(Ok(()), sanity::opening)?;
-            Ok(opening)
-        })
+        version.count(Verb::OpenSession, waited, finished, checked_opening)
     }
 
     pub(super) fn receive(
@@ -115,15 +107,12 @@ impl Machine {
         context: &Context,
         inbound: &Inbound,
         verifier: Arc<dyn Verify>,
-    ) -> Result<Result<Delivery, Failure>, RunError> {
+    ) -> Ran<Result<Delivery, Failure>> {
         let run = Run::without_exchanges(self.run_limits(), Some(verifier));
         let finished = self.execute(&version.program, Verb::Receive, run, |exports, store, instance| {
             exports.receive(store, instance, context, inbound)
         });
-        version.count(Verb::Receive, waited, finished, |delivery| {
-            delivery.as_ref().map_or(Ok(()), sanity::delivery)?;
-            Ok(delivery.map_err(|failure| sanity::failure(&failure)))
-        })
+        version.count(Verb::Receive, waited, finished, checked_delivery)
     }
 
     pub(super) fn read_settlement(
@@ -132,15 +121,12 @@ impl Machine {
         waited: Duration,
         context: &Context,
         file: &[u8],
-    ) -> Result<Result<Vec<Line>, Failure>, RunError> {
+    ) -> Ran<Result<Vec<Line>, Failure>> {
         let run = Run::without_exchanges(self.run_limits(), None);
         let finished = self.execute(&version.program, Verb::ReadSettlement, run, |exports, store, instance| {
             exports.read_settlement(store, instance, context, file)
         });
-        version.count(Verb::ReadSettlement, waited, finished, |lines| {
-            lines.as_deref().map_or(Ok(()), sanity::lines)?;
-            Ok(lines.map_err(|failure| sanity::failure(&failure)))
-        })
+        version.count(Verb::ReadSettlement, waited, finished, checked_lines)
     }
 
     /// Runs `call` in a fresh instance of `program`.
@@ -151,13 +137,21 @@ impl Machine {
         run: Run,
         call: impl FnOnce(&Exports, &mut Store<Run>, Instance) -> wasmtime::Result<R>,
     ) -> Finished<R> {
+        self.execute_within(Bounds::of(verb, &self.config), program, run, call)
+    }
+
+    /// As [`Machine::execute`], within bounds that the caller knows.
+    pub(super) fn execute_within<R>(
+        &self,
+        bounds: Bounds,
+        program: &Program,
+        run: Run,
+        call: impl FnOnce(&Exports, &mut Store<Run>, Instance) -> wasmtime::Result<R>,
+    ) -> Finished<R> {
         let began = Instant::now();
-        let bounds = Bounds::of(verb, &self.config);
         let mut store = Store::new(&self.engine, run);
         store.limiter(|run| run);
-        store.set_fuel(bounds.fuel).expect("the engine counts fuel");
-        store.set_epoch_deadline(bounds.deadline_ticks);
-        store.set_hostcall_fuel(bounds.copied_out_max_bytes);
+        bounds.set(&mut store);
         // Instantiating runs the component's start functions: it stands under the same bounds.
         let result = match program.instance.instantiate(&mut store) {
             Ok(instance) => call(&program.exports, &mut store, instance).map_err(|error| (false, error)),
@@ -170,8 +164,52 @@ impl Machine {
             Some(Stop::Broken(error)) => Halt::Broken(error),
             None => Halt::Trapped { at_start, error },
         });
-        let usage = Usage { fuel, memory_peak_bytes: run.memory_peak_bytes(), time: began.elapsed() };
+        let usage = Usage {
+            fuel,
+            memory_peak_bytes: run.memory_peak_bytes(),
+            time: began.elapsed(),
+            host_time: run.host_time(),
+        };
         Finished { result, run, usage }
+    }
+}
+
+impl Finished<Result<Outcome, Failure>> {
+    /// What a run of an operation of `kind` came to, checked.
+    pub(super) fn step(self, kind: OperationKind) -> Result<Step, RunError> {
+        let Self { result, run, .. } = self;
+        match result {
+            Ok(Ok(outcome)) => run.finish().and_then(|()| {
+                sanity::outcome(&outcome, kind)?;
+                Ok(Step::Done(outcome))
+            }),
+            Ok(Err(failure)) => run.finish().map(|()| Step::Failed(sanity::failure(&failure))),
+            Err(halt) => run.judge(halt).and_then(|request| {
+                sanity::request(&request)?;
+                Ok(Step::Send(request))
+            }),
+        }
+    }
+}
+
+impl<R> Finished<R> {
+    /// What a run without exchanges returned, checked.
+    pub(super) fn returned(self, check: impl FnOnce(R) -> Result<R, RunError>) -> Result<R, RunError> {
+        let Self { result, run, .. } = self;
+        match result {
+            Ok(returned) => check(returned),
+            // An exchange cannot have been asked for: the run was not allowed to.
+            Err(halt) => Err(run.judge(halt).err().unwrap_or(RunError::Panicked)),
+        }
+    }
+}
+
+impl Bounds {
+    /// Gives the instance of `store` all that it may use from now on.
+    pub(super) fn set(self, store: &mut Store<Run>) {
+        store.set_fuel(self.fuel).expect("the engine counts fuel");
+        store.set_epoch_deadline(self.deadline_ticks);
+        store.set_hostcall_fuel(self.copied_out_max_bytes);
     }
 }
 
@@ -181,17 +219,28 @@ impl Version {
         &self,
         verb: Verb,
         waited: Duration,
-        finished: Finished<R>,
+        mut finished: Finished<R>,
         check: impl FnOnce(R) -> Result<R, RunError>,
-    ) -> Result<R, RunError> {
-        let Finished { result, run, usage } = finished;
-        let result = match result {
-            Ok(returned) => check(returned),
-            // An exchange cannot have been asked for: the run was not allowed to.
-            Err(halt) => Err(run.judge(halt).err().unwrap_or(RunError::Panicked)),
-        };
+    ) -> Ran<R> {
+        let (usage, said) = (finished.usage, finished.run.take_said());
+        let result = finished.returned(check);
         let ended = result.as_ref().map(|_| Ended::Done);
         self.meters.count(verb, waited, usage, ended);
-        result
+        Ran { result, usage, waited, said }
     }
+}
+
+pub(super) fn checked_opening(opening: Option<Opening>) -> Result<Option<Opening>, RunError> {
+    opening.as_ref().map_or(Ok(()), sanity::opening)?;
+    Ok(opening)
+}
+
+pub(super) fn checked_delivery(delivery: Result<Delivery, Failure>) -> Result<Result<Delivery, Failure>, RunError> {
+    delivery.as_ref().map_or(Ok(()), sanity::delivery)?;
+    Ok(delivery.map_err(|failure| sanity::failure(&failure)))
+}
+
+pub(super) fn checked_lines(lines: Result<Vec<Line>, Failure>) -> Result<Result<Vec<Line>, Failure>, RunError> {
+    lines.as_deref().map_or(Ok(()), sanity::lines)?;
+    Ok(lines.map_err(|failure| sanity::failure(&failure)))
 }

@@ -5,13 +5,14 @@
 //! store's.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use arc_swap::ArcSwap;
 
 use super::version::Version;
+use crate::domain::{connector_life::is_canarys, id::PaymentId};
 
 /// The registry of one host.
 #[derive(Default)]
@@ -24,33 +25,97 @@ pub struct Registry {
 #[derive(Clone, Default)]
 struct Catalogue {
     by_digest: HashMap<[u8; 32], Arc<Version>>,
-    active: HashMap<String, Arc<Version>>,
+    chosen: HashMap<String, Chosen>,
+    /// Versions that the cluster has, but those that it has withdrawn.
+    in_use: HashSet<[u8; 32]>,
+}
+
+/// What new operations of one connector begin with.
+#[derive(Clone, Default)]
+struct Chosen {
+    active: Option<Arc<Version>>,
+    canary: Option<(Arc<Version>, u8)>,
+    /// Of those that were one of the two, the one that is it no more since the shortest time.
+    drains: Option<Arc<Version>>,
 }
 
 /// One loaded version.
 #[derive(Clone, Debug)]
 pub struct Listed {
     pub version: Arc<Version>,
-    /// Whether new operations of its connector begin with it.
-    pub active: bool,
+    pub role: Role,
 }
 
-/// The version is not loaded here, or is another connector's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this host has no such version of the connector")]
-pub struct NotInstalled;
+/// What part of the new operations a version takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// All that no canary takes.
+    Active,
+    Canary {
+        share_percent: u8,
+    },
+    /// None: what it has begun goes on.
+    Draining,
+    /// None.
+    Idle,
+    /// None, and it must not go on with any either, not even where its successor is not loaded yet.
+    Withdrawn,
+}
+
+/// What the cluster says of a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub name: String,
+    pub digest: [u8; 32],
+    pub role: Role,
+}
 
 impl Registry {
-    /// The version that new operations of the connector begin with.
+    /// The version that new operations of the connector begin with, canaries aside: what its accounts are checked by.
     #[must_use]
     pub fn active(&self, name: &str) -> Option<Arc<Version>> {
-        self.catalogue.load().active.get(name).cloned()
+        self.catalogue.load().chosen.get(name)?.active.clone()
     }
 
-    /// The version with this digest, active or not: what an operation that began with it goes on with.
+    /// The version that a new operation of this payment begins with: the canary's where the payment is one of its share,
+    /// else the active one. None where no version is active.
+    #[must_use]
+    pub fn choose(&self, name: &str, payment: PaymentId) -> Option<Arc<Version>> {
+        let catalogue = self.catalogue.load();
+        let chosen = catalogue.chosen.get(name)?;
+        match &chosen.canary {
+            Some((canary, share_percent)) if is_canarys(payment, *share_percent) => Some(Arc::clone(canary)),
+            Some(_) | None => chosen.active.clone(),
+        }
+    }
+
+    /// The version that reads what comes in for the connector's accounts: the active one; where there is none, one that
+    /// operators have let near payments before and not withdrawn. None where there is no such version.
+    #[must_use]
+    pub fn reader(&self, name: &str) -> Option<Arc<Version>> {
+        let catalogue = self.catalogue.load();
+        let chosen = catalogue.chosen.get(name)?;
+        let canary = || chosen.canary.as_ref().map(|(canary, _)| Arc::clone(canary));
+        chosen.active.clone().or_else(canary).or_else(|| chosen.drains.clone())
+    }
+
+    /// As [`Registry::by_digest`], of a version that may begin something: none where it was withdrawn.
+    #[must_use]
+    pub fn in_use(&self, digest: &[u8; 32]) -> Option<Arc<Version>> {
+        let catalogue = self.catalogue.load();
+        catalogue.in_use.contains(digest).then(|| catalogue.by_digest.get(digest).cloned())?
+    }
+
+    /// The version with this digest, whatever it takes: what an operation that began with it goes on with.
     #[must_use]
     pub fn by_digest(&self, digest: &[u8; 32]) -> Option<Arc<Version>> {
         self.catalogue.load().by_digest.get(digest).cloned()
+    }
+
+    /// Of everything that is loaded, in no order.
+    #[must_use]
+    pub fn digests(&self) -> Vec<[u8; 32]> {
+        self.catalogue.load().by_digest.keys().copied().collect()
     }
 
     /// Everything that is loaded, by name, then by digest.
@@ -60,7 +125,7 @@ impl Registry {
         let mut listed: Vec<_> = catalogue
             .by_digest
             .values()
-            .map(|version| Listed { version: Arc::clone(version), active: catalogue.is_active(version) })
+            .map(|version| Listed { version: Arc::clone(version), role: catalogue.role(version) })
             .collect();
         listed.sort_by(|a, b| (a.version.name(), a.version.digest()).cmp(&(b.version.name(), b.version.digest())));
         listed
@@ -71,19 +136,49 @@ impl Registry {
         self.change(|catalogue| Arc::clone(catalogue.by_digest.entry(*version.digest()).or_insert(version)))
     }
 
-    /// Lets new operations of the connector begin with this version. Returns the one that did so before.
-    pub fn activate(&self, name: &str, digest: &[u8; 32]) -> Result<Option<Arc<Version>>, NotInstalled> {
+    /// Makes new operations begin with what the cluster says; `standings` is all of it, what changed last first. Where an
+    /// active version is not loaded here yet, the one before it goes on, unless it was withdrawn; a canary that is not
+    /// loaded takes nothing. What is not among them is withdrawn.
+    /// Returns the names of the connectors for which something has changed.
+    pub fn follow(&self, standings: &[Standing]) -> Vec<String> {
         self.change(|catalogue| {
-            let version =
-                catalogue.by_digest.get(digest).filter(|version| version.name() == name).ok_or(NotInstalled)?;
-            let version = Arc::clone(version);
-            Ok(catalogue.active.insert(name.to_owned(), version))
+            let before = std::mem::take(&mut catalogue.chosen);
+            let in_use = standings.iter().filter(|standing| standing.role != Role::Withdrawn);
+            catalogue.in_use = in_use.map(|standing| standing.digest).collect();
+            for standing in standings {
+                let Some(version) = catalogue.loaded(standing) else { continue };
+                match standing.role {
+                    Role::Active => catalogue.chosen_of(&standing.name).active = Some(version),
+                    Role::Canary { share_percent } => {
+                        catalogue.chosen_of(&standing.name).canary = Some((version, share_percent));
+                    }
+                    Role::Draining => {
+                        catalogue.chosen_of(&standing.name).drains.get_or_insert(version);
+                    }
+                    Role::Idle | Role::Withdrawn => {}
+                }
+            }
+            for standing in standings.iter().filter(|standing| standing.role == Role::Active) {
+                if catalogue.loaded(standing).is_some() {
+                    continue;
+                }
+                let last = before.get(&standing.name).and_then(|chosen| chosen.active.clone());
+                if let Some(last) = last.filter(|last| catalogue.in_use.contains(last.digest())) {
+                    catalogue.chosen_of(&standing.name).active = Some(last);
+                }
+            }
+            let names: BTreeSet<&String> = before.keys().chain(catalogue.chosen.keys()).collect();
+            let digests = |chosen: Option<&Chosen>| {
+                let digest = |version: &Arc<Version>| *version.digest();
+                chosen.map(|chosen| {
+                    let canary = chosen.canary.as_ref().map(|(version, share)| (digest(version), *share));
+                    (chosen.active.as_ref().map(digest), canary)
+                })
+            };
+            let changed =
+                names.into_iter().filter(|name| digests(before.get(*name)) != digests(catalogue.chosen.get(*name)));
+            changed.cloned().collect()
         })
-    }
-
-    /// Lets no new operation of the connector begin. Returns the version that was active.
-    pub fn deactivate(&self, name: &str) -> Option<Arc<Version>> {
-        self.change(|catalogue| catalogue.active.remove(name))
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut Catalogue) -> R) -> R {
@@ -97,7 +192,23 @@ impl Registry {
 }
 
 impl Catalogue {
-    fn is_active(&self, version: &Version) -> bool {
-        self.active.get(version.name()).is_some_and(|active| active.digest() == version.digest())
+    fn role(&self, version: &Version) -> Role {
+        let Some(chosen) = self.chosen.get(version.name()) else { return Role::Idle };
+        let is_it = |other: &Arc<Version>| other.digest() == version.digest();
+        match &chosen.canary {
+            _ if chosen.active.as_ref().is_some_and(is_it) => Role::Active,
+            Some((canary, share_percent)) if is_it(canary) => Role::Canary { share_percent: *share_percent },
+            Some(_) | None if chosen.drains.as_ref().is_some_and(is_it) => Role::Draining,
+            Some(_) | None => Role::Idle,
+        }
+    }
+
+    fn loaded(&self, standing: &Standing) -> Option<Arc<Version>> {
+        let version = self.by_digest.get(&standing.digest)?;
+        (version.name() == standing.name).then(|| Arc::clone(version))
+    }
+
+    fn chosen_of(&mut self, name: &str) -> &mut Chosen {
+        self.chosen.entry(name.to_owned()).or_default()
     }
 }

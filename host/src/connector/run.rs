@@ -4,20 +4,25 @@
 //! run to end notes why ([`Stop`]) and returns an error; the error carries nothing and costs nothing, because the
 //! commonest end of all is the plan: the first request without an answer.
 
-use std::sync::Arc;
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use wasmtime::{ResourceLimiter, Trap};
 
 use super::{
     bindings::Level,
     bounds::TABLE_ELEMENTS_MAX,
+    lines::Said,
     machine::Halt,
     types::{Exchange, Failure, Mac, Outcome, Request, Response},
 };
 
 /// Calls of `verify` in one run. A webhook needs one, or one per live secret; a loop of them costs the host, not the
 /// guest's fuel.
-const VERIFICATIONS_MAX: u32 = 64;
+pub const VERIFICATIONS_MAX: u32 = 64;
 /// Length of a line that a connector logs.
 const LOG_LINE_MAX_BYTES: usize = 1024;
 /// Length of what is kept about a trap: the message and the innermost frames.
@@ -132,6 +137,8 @@ pub struct Run {
     memory_refused: bool,
     log_lines_left: usize,
     log_bytes_left: usize,
+    said: Vec<Said>,
+    host_time: Duration,
 }
 
 /// The parts of the engine's settings that a run needs.
@@ -164,11 +171,23 @@ impl Run {
             memory_refused: false,
             log_lines_left: limits.log_max_lines,
             log_bytes_left: limits.log_max_bytes,
+            said: Vec::new(),
+            host_time: Duration::ZERO,
         }
+    }
+
+    /// As it was before anything was asked: for a second call of the same instance.
+    pub fn rewind(&mut self) {
+        self.asked = 0;
+        self.verifications_left = VERIFICATIONS_MAX;
     }
 
     /// Answers `exchange` from the transcript, or ends the run.
     pub fn exchange(&mut self, request: Request) -> wasmtime::Result<Response> {
+        self.timed(|run| run.exchange_untimed(request))
+    }
+
+    fn exchange_untimed(&mut self, request: Request) -> wasmtime::Result<Response> {
         let stop = if !self.may_exchange {
             Stop::Broken(forbidden("`exchange` can only be called in `perform`"))
         } else if let Some(written) = self.transcript.get(self.asked) {
@@ -195,7 +214,7 @@ impl Run {
             return self.end(Stop::Broken(forbidden("`verify` was called too often in one run")));
         };
         self.verifications_left = left;
-        Ok(self.verifier.as_ref().and_then(|verifier| verifier.verify(mac, secret, data, expected)))
+        Ok(self.timed(|run| run.verifier.as_ref()?.verify(mac, secret, data, expected)))
     }
 
     /// Whether a message would be written. A run that is being replayed says again what an earlier one has said:
@@ -210,11 +229,31 @@ impl Run {
         let message = shortened(message, LOG_LINE_MAX_BYTES.min(self.log_bytes_left));
         self.log_lines_left -= 1;
         self.log_bytes_left -= message.len();
+        // One line, whatever is in it: where it is written to a terminal, it must not pass for several, or for others'.
+        let message = message.replace(|character: char| character.is_control(), " ");
+        self.said.push(Said { level: level.into(), message: message.clone() });
         match level {
             Level::Debug => tracing::debug!(target: "connector", "{message}"),
             Level::Info => tracing::info!(target: "connector", "{message}"),
             Level::Warn => tracing::warn!(target: "connector", "{message}"),
         }
+    }
+
+    /// What the connector has logged; no more of it afterwards.
+    pub fn take_said(&mut self) -> Vec<Said> {
+        mem::take(&mut self.said)
+    }
+
+    /// How long the host's functions took that the connector has called.
+    pub fn host_time(&self) -> Duration {
+        self.host_time
+    }
+
+    fn timed<T>(&mut self, function: impl FnOnce(&mut Self) -> T) -> T {
+        let began = Instant::now();
+        let result = function(self);
+        self.host_time += began.elapsed();
+        result
     }
 
     /// The most linear memory that the instance had.

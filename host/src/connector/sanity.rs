@@ -21,6 +21,8 @@ const NAME_MAX_BYTES: usize = 64;
 const VALUE_MAX_BYTES: usize = 1024;
 /// One reference of the gateway; the longest known ones have about 100 characters.
 const REFERENCE_MAX_BYTES: usize = 255;
+/// The network's code for a decline; the longest known ones are a code with some words behind it.
+const NETWORK_CODE_MAX_BYTES: usize = 64;
 /// Text that is written for people.
 const TEXT_MAX_BYTES: usize = 1024;
 /// An address the customer is sent to, and what a form carries there (a 3-D Secure request has several KiB).
@@ -176,6 +178,7 @@ fn approval(approval: &Approval) -> Checked {
 
 fn decline(decline: &Decline) -> Checked {
     text("gateway-code", &decline.gateway_code, REFERENCE_MAX_BYTES)?;
+    decline.network_code.as_deref().map_or(Ok(()), |code| printable("network-code", code, NETWORK_CODE_MAX_BYTES))?;
     text("message", &decline.message, TEXT_MAX_BYTES)?;
     optional("gateway-reference", decline.gateway_reference.as_deref(), REFERENCE_MAX_BYTES)?;
     pairs("references", &decline.references)
@@ -270,6 +273,13 @@ fn pointer(what: &str, pointer: &str) -> Checked {
 fn filled(what: &str, value: &str, max_bytes: usize) -> Checked {
     require(!value.is_empty(), || format!("{what} is empty"))?;
     text(what, value, max_bytes)
+}
+
+/// What somebody types into a search or a rule: visible ASCII and spaces.
+fn printable(what: &str, value: &str, max_bytes: usize) -> Checked {
+    filled(what, value, max_bytes)?;
+    let is_printable = value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    require(is_printable, || format!("{what}: {:?} is not printable ASCII", cut(value)))
 }
 
 fn optional(what: &str, value: Option<&str>, max_bytes: usize) -> Checked {

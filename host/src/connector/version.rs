@@ -1,10 +1,14 @@
 //! One component that was let in: who it says it is, and what is needed to run it.
 
-use std::{fmt, fmt::Write as _};
+use std::{fmt, fmt::Write as _, sync::OnceLock, time::Duration};
 
 use wasmtime::component::InstancePre;
 
-use super::{bindings::Exports, meters::Meters, run::Run, types::Descriptor};
+use super::{
+    bindings::Exports, bounds::Verb, image::Verdict, meters::Meters, report::Report, run::Run, tally::Tally,
+    types::Descriptor,
+};
+use crate::domain::connector_health::Ending;
 
 /// A component, compiled and linked, with all type checks done. Code memory is given back when the last holder goes.
 pub struct Program {
@@ -18,20 +22,43 @@ pub struct Version {
     number: String,
     digest: [u8; 32],
     descriptor: Descriptor,
+    /// Set once, when the judging is over: the conformance kit already runs the version.
+    report: OnceLock<Report>,
     pub(super) program: Program,
     pub(super) meters: Meters,
+    tally: Tally,
 }
 
 impl Version {
     pub(super) fn new(digest: [u8; 32], descriptor: Descriptor, program: Program) -> Self {
         Self {
             meters: Meters::new(&descriptor.name, &descriptor.version),
+            tally: Tally::default(),
             name: descriptor.name.clone(),
             number: descriptor.version.clone(),
             digest,
             descriptor,
+            report: OnceLock::new(),
             program,
         }
+    }
+
+    /// A version that was judged elsewhere or before.
+    pub(super) fn judged(digest: [u8; 32], verdict: Verdict, program: Program) -> Self {
+        let version = Self::new(digest, verdict.descriptor, program);
+        version.set_report(verdict.report);
+        version
+    }
+
+    pub(super) fn set_report(&self, report: Report) {
+        // A version is judged once; a second report would be of the same bytes.
+        let _ = self.report.set(report);
+    }
+
+    /// What admission found out about it; none only while it is being judged.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        self.report.get()
     }
 
     /// The connector's name, by the descriptor.
@@ -56,6 +83,24 @@ impl Version {
     #[must_use]
     pub fn digest_hex(&self) -> String {
         hex(&self.digest)
+    }
+
+    /// What this host has counted of it and not told the others yet.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Counts an operation of its that came to an end.
+    pub fn ended(&self, verb: Verb, ending: Ending) {
+        self.tally.ended(verb, ending);
+        self.meters.ended(verb, ending);
+    }
+
+    /// Counts an exchange with its gateway.
+    pub fn exchanged(&self, verb: Verb, took: Duration) {
+        self.tally.exchanged(verb, took);
+        self.meters.exchanged(verb, took);
     }
 
     /// What it says of itself, checked at admission.

@@ -32,6 +32,7 @@ use self::{
 };
 use crate::{
     config::{Config, Hidden, Layers, settings},
+    connector::Admission,
     serve::{Ready, serve},
 };
 
@@ -67,7 +68,8 @@ pub async fn run(data_dir: &Path, layers: Layers, shutdown: CancellationToken) -
         Some(postgres) => layers.with_default(&settings::DATABASE_URL, postgres.url()),
         None => layers,
     };
-    let config = Config::read(&layers)?;
+    let admission = Admission::by_own_program().context("our own program has no path")?;
+    let config = Config::read(&layers)?.judging(admission);
     if shutdown.is_cancelled() {
         return Ok(());
     }

@@ -109,6 +109,8 @@ ids! {
     QuarantineId = "qrn";
     /// Something that operators should know.
     NoticeId = "ntc";
+    /// A line of a connector's log.
+    LogLineId = "log";
     /// A merchant's rule about which accounts may take a payment.
     RoutingRuleId = "rrl";
 }

@@ -4,6 +4,9 @@
 //! tested by walking every case.
 
 pub mod book;
+pub mod connector_health;
+pub mod connector_life;
+pub mod connector_use;
 pub mod country;
 pub mod delivery;
 pub mod event_types;

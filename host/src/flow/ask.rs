@@ -43,7 +43,7 @@ pub async fn ask(
     let Some(target) = resolve::target(&underway.operation.action) else { return Ok(Asked::NoWay) };
     let (sync_id, operation, context) = resolve::question(app, underway, references, target);
     fault::point_of(Point::BeforeFirstRun, OperationKind::Sync);
-    let (permit, first) = prepare::first_run(app, &underway.version, &context, &operation).await?;
+    let (permit, first) = prepare::first_run(app, merchant, &underway.version, &context, &operation).await?;
     let request = match first {
         First::Send(request) if request.effect == Effect::Reads => request,
         First::Send(_) | First::Done(_) | First::Broken(_) => return Ok(Asked::NoWay),
@@ -53,7 +53,7 @@ pub async fn ask(
     let Some(account) = store::gateway_accounts::get(&mut conn, merchant, account).await? else {
         return Ok(Asked::NoWay);
     };
-    let Ok(holes) = manage_accounts::holes_secrets(app, &account) else { return Ok(Asked::NoWay) };
+    let Ok(holes) = manage_accounts::holes_secrets(app, &account, &underway.version) else { return Ok(Asked::NoWay) };
     let question = Question {
         operation_id: sync_id.uuid(),
         payment_id: payment.uuid(),

@@ -3,7 +3,10 @@
 //! No instance, no transaction and no thread waits for the gateway. What is sent was written down before, by the caller
 //! for the first request and here for the others. It may die at any `await`: the journal says how far it came.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -127,6 +130,8 @@ pub async fn drive(app: &App, running: &mut Running, mut request: Request) -> En
             return Ended { what, reply: Some(received) };
         }
         if let Err(refused) = app.wire.check(&next, &running.permit) {
+            refused.tell();
+            found(app, running, &format!("its next request was refused: {refused}"));
             let what = What::Unknown(format!("the connector's next request was refused: {refused}"));
             return Ended { what, reply: Some(received) };
         }
@@ -143,12 +148,14 @@ pub async fn drive(app: &App, running: &mut Running, mut request: Request) -> En
 pub async fn run(app: &App, running: &Running) -> Result<Request, What> {
     let transcript = Arc::new(running.transcript.clone());
     loop {
-        let step =
-            app.engine.perform(&running.version, &running.context, &running.operation, Arc::clone(&transcript)).await;
-        return match step {
+        let (context, operation) = (&running.context, &running.operation);
+        let merchant = Some(running.leased.merchant_id);
+        let run = app.engine.perform_for(merchant, &running.version, context, operation, Arc::clone(&transcript));
+        return match run.await {
             Ok(Step::Send(request)) => Ok(request),
             Ok(Step::Done(outcome)) => Err(done(running, outcome)),
             Ok(Step::Failed(failure)) => {
+                found(app, running, &format!("it made nothing of what the gateway said: {}", failure.message));
                 Err(gave_up(running, format!("the connector made nothing of it: {}", failure.message)))
             }
             Err(RunError::Busy) if app.clock.boot() < running.lease.ends => {
@@ -162,6 +169,13 @@ pub async fn run(app: &App, running: &Running) -> Result<Request, What> {
             }
         };
     }
+}
+
+/// For those who look after the connector: it is written down with what the version says by itself.
+fn found(app: &App, running: &Running, what: &str) {
+    let verb = running.operation.action.kind().into();
+    let merchant = Some(running.leased.merchant_id);
+    app.engine.lines().found_of(&running.version, verb, &running.operation.id, merchant, what);
 }
 
 /// An outcome is believed as far as it can be true. "It did nothing" speaks of the last exchange alone: where an earlier
@@ -242,7 +256,9 @@ async fn send(app: &App, running: &Running, request: &Request) -> Result<Respons
     };
     let mut tries = 0;
     let sent = loop {
+        let began = Instant::now();
         let sent = app.wire.send(outgoing).await;
+        running.version.exchanged(running.operation.action.kind().into(), began.elapsed());
         let Some(pause) = pause_before_retry(app, running, &sent, tries) else { break sent };
         tries += 1;
         tokio::time::sleep(pause).await;

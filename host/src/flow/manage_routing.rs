@@ -150,7 +150,7 @@ pub async fn preview(app: &App, merchant: MerchantId, probe: &Probe) -> Result<P
     let traits =
         Traits { money: probe.money, method: &probe.method, bin: probe.bin.as_deref(), country: probe.country };
     let accounts: Vec<_> =
-        route::judge(app, &routing.accounts, &traits).into_iter().map(|(judged, _)| judged).collect();
+        route::judge(app, &routing.accounts, None, &traits).into_iter().map(|(judged, _)| judged).collect();
     let decision = routing::decide(&traits, probe.payment, probe.wanted, &routing.rules, &accounts);
     let refusal = decision.candidates.is_empty().then(|| route::why_none(&decision, &traits, probe.wanted).detail);
     Ok(shown(app, &routing, &decision, refusal))

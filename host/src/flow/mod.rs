@@ -20,6 +20,7 @@ pub mod apply_webhook;
 pub mod ask;
 pub mod begun;
 pub mod confirm_payment;
+pub mod connectors;
 pub mod create_payment;
 pub mod deliver;
 pub mod drive;
@@ -183,6 +184,9 @@ pub enum Refusal {
     /// It does not exist, or it is another merchant's.
     #[error("there is no such object")]
     NotFound,
+    /// The state of a connector's version does not allow it.
+    #[error("the connector's version cannot become that now: {why}")]
+    ConnectorState { why: String },
     #[error("the payment cannot be confirmed: {why}")]
     NotConfirmable { why: String },
     #[error("order {id} has this reference")]

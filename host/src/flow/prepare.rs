@@ -12,10 +12,13 @@ use super::{RETRY_AFTER_UNAVAILABLE_S, Refusal, route::Route};
 use crate::{
     app::App,
     connector::{
-        RunError, Step, Version,
+        RunError, Step, Verb, Version,
         types::{Action, Authorize, Context, Operation, Outcome, Pairs, Request},
     },
-    domain::id::{AttemptId, OperationId, PaymentId},
+    domain::{
+        connector_health::Ending,
+        id::{AttemptId, MerchantId, OperationId, PaymentId},
+    },
     store::{begin::Exchange, gateway_accounts::GatewayAccount},
     wire::Permit,
 };
@@ -84,9 +87,10 @@ pub async fn operation(
     let operation_id = OperationId::from_uuid(app.ids.v7());
     let operation =
         Arc::new(Operation { id: operation_id.to_string(), payment_id: payment.to_string(), references, action });
-    let context = Arc::new(new_context(app, &account));
-    let (permit, first) = first_run(app, &version, &context, &operation).await?;
+    let context = Arc::new(new_context(app, &account, &version));
+    let (permit, first) = first_run(app, account.merchant(), &version, &context, &operation).await?;
     if let First::Broken(why) = &first {
+        version.ended(operation.action.kind().into(), Ending::Failed);
         tracing::warn!(
             payment.id = %payment, gateway.account = %account.id(), connector.name = version.name(),
             connector.version = version.version(), "the connector cannot take this payment: {why}"
@@ -104,10 +108,21 @@ pub async fn operation(
     })
 }
 
-/// What a run may depend on: the account's public settings, the time, a nonce. Written down with the operation.
-pub fn new_context(app: &App, account: &GatewayAccount) -> Context {
+/// What a run of this version may depend on: the account's public settings, and where it says nothing the defaults (a
+/// version may declare settings that the account's maker has not heard of); the time, a nonce. Written down with the
+/// operation.
+pub fn new_context(app: &App, account: &GatewayAccount, version: &Version) -> Context {
+    let mut settings = account.settings_pairs();
+    for setting in &version.descriptor().settings {
+        if let Some(default) = &setting.default
+            && !settings.iter().any(|(name, _)| *name == setting.name)
+        {
+            settings.push((setting.name.clone(), default.clone()));
+        }
+    }
+    settings.sort();
     Context {
-        settings: account.settings_pairs(),
+        settings,
         now: u64::try_from(app.clock.now().timestamp_millis()).unwrap_or(0),
         nonce: app.ids.nonce().to_vec(),
     }
@@ -117,6 +132,7 @@ pub fn new_context(app: &App, account: &GatewayAccount) -> Context {
 /// trouble, not the connector's: 503.
 pub async fn first_run(
     app: &App,
+    merchant: MerchantId,
     version: &Arc<Version>,
     context: &Arc<Context>,
     operation: &Arc<Operation>,
@@ -127,26 +143,33 @@ pub async fn first_run(
             return Ok((Permit { origins: Vec::new(), placements: Vec::new() }, First::Broken(error.to_string())));
         }
     };
-    let first = match app.engine.perform(version, context, operation, Arc::new(Vec::new())).await {
+    let run = app.engine.perform_for(Some(merchant.uuid()), version, context, operation, Arc::new(Vec::new()));
+    let broken = |why: String| {
+        let (verb, lines) = (Verb::from(operation.action.kind()), app.engine.lines());
+        lines.found_of(version, verb, &operation.id, Some(merchant.uuid()), &why);
+        First::Broken(why)
+    };
+    let first = match run.await {
         Ok(Step::Send(request)) => match app.wire.check(&request, &permit) {
             Ok(_) => First::Send(request),
             Err(refused) => {
                 metrics::counter!("interlock_egress_refused_total", "connector" => version.name().to_owned())
                     .increment(1);
-                First::Broken(format!("its request was refused: {refused}"))
+                broken(format!("its request was refused: {refused}"))
             }
         },
         Ok(Step::Done(outcome)) if out_of_nothing(&outcome) => {
-            First::Broken("it has an outcome without having asked the gateway".into())
+            broken("it has an outcome without having asked the gateway".into())
         }
         Ok(Step::Done(outcome)) => First::Done(outcome),
-        Ok(Step::Failed(failure)) => First::Broken(format!("it gave up: {}", failure.message)),
+        Ok(Step::Failed(failure)) => broken(format!("it gave up: {}", failure.message)),
         Err(RunError::Busy) => {
             return Err(Refusal::Unavailable {
                 what: "the engine for connectors".into(),
                 retry_after_s: RETRY_AFTER_UNAVAILABLE_S,
             });
         }
+        // That it broke down is noted where it ran.
         Err(error) => First::Broken(error.to_string()),
     };
     Ok((permit, first))

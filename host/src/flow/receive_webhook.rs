@@ -12,7 +12,7 @@ use super::{RETRY_AFTER_UNAVAILABLE_S, Refusal, manage_accounts, prepare, proofs
 use crate::{
     app::App,
     connector::{
-        RunError, Verify,
+        RunError, Verify, Version,
         types::{Delivery, Event, EventKind, Inbound, Pairs, Response},
     },
     domain::id::GatewayAccountId,
@@ -115,8 +115,12 @@ pub async fn receive(app: &App, account: &GatewayAccount, request: Request) -> R
 
 /// The acknowledgement, and how many events were new.
 async fn take_in(app: &App, account: &GatewayAccount, request: Request) -> Result<(Response, i64), Refusal> {
-    let proofs = Arc::new(Proofs::new(manage_accounts::holes_secrets(app, account)?, request.body.clone()));
-    let Delivery { events, acknowledgement } = read(app, account, &request, &proofs).await?;
+    let version = app
+        .registry
+        .reader(&account.connector)
+        .ok_or_else(|| unavailable(&format!("connector {} on this host", account.connector)))?;
+    let proofs = Arc::new(Proofs::new(manage_accounts::holes_secrets(app, account, &version)?, request.body.clone()));
+    let Delivery { events, acknowledgement } = read(app, account, &version, &request, &proofs).await?;
     let new = new_events(&events, &proofs.believed(&events));
     if new.is_empty() {
         return Ok((acknowledgement, 0));
@@ -138,21 +142,20 @@ async fn take_in(app: &App, account: &GatewayAccount, request: Request) -> Resul
     Ok((acknowledgement, stored))
 }
 
-/// Has the account's connector read the delivery: the active version, or any that is loaded.
+/// Has the account's connector read the delivery.
 async fn read(
     app: &App,
     account: &GatewayAccount,
+    version: &Arc<Version>,
     request: &Request,
     proofs: &Arc<Proofs>,
 ) -> Result<Delivery, Refusal> {
-    let version = manage_accounts::loaded_version(app, &account.connector)
-        .ok_or_else(|| unavailable(&format!("connector {} on this host", account.connector)))?;
-    let context = Arc::new(prepare::new_context(app, account));
+    let context = Arc::new(prepare::new_context(app, account, version));
     let inbound =
         Inbound { headers: pairs(&request.headers), query: request.query.clone(), body: request.body.to_vec() };
     let verifier: Arc<dyn Verify> = Arc::<Proofs>::clone(proofs);
     let turn = app.webhooks.reading.acquire().await.map_err(|closed| Refusal::Internal(closed.into()))?;
-    let read = app.engine.receive(&version, &context, inbound, verifier).await;
+    let read = app.engine.receive(version, &context, inbound, verifier).await;
     drop(turn);
     match read {
         Ok(Ok(delivery)) => Ok(delivery),

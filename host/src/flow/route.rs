@@ -73,7 +73,7 @@ pub async fn candidates(app: &App, merchant: MerchantId, wish: &Wish<'_>) -> Res
     }
     let Wish { payment, method, money, bin, country, wanted } = *wish;
     let traits = Traits { money, method, bin, country };
-    let judged = judge(app, &routing.accounts, &traits);
+    let judged = judge(app, &routing.accounts, Some(payment), &traits);
     let accounts: Vec<Account> = judged.iter().map(|(account, _)| *account).collect();
     let decision = routing::decide(&traits, Some(payment), wanted, &routing.rules, &accounts);
     let route_at = |place: &usize| {
@@ -82,9 +82,28 @@ pub async fn candidates(app: &App, merchant: MerchantId, wish: &Wish<'_>) -> Res
     };
     let routes: Vec<Route> = decision.candidates.iter().filter_map(route_at).collect();
     if routes.is_empty() {
-        return Err(Refusal::Invalid(vec![why_none(&decision, &traits, wanted)]));
+        return Err(refusal(&decision, &traits, wanted));
     }
     Ok(routes)
+}
+
+/// Without an account the request is wrong, but for one case: where an account might take it whose connector has no active
+/// version, the trouble is ours and passes.
+fn refusal(decision: &Decision<'_>, traits: &Traits<'_>, wanted: Option<GatewayAccountId>) -> Refusal {
+    let counts = |id: GatewayAccountId| match (wanted, decision.rule) {
+        (Some(wanted), _) => wanted == id,
+        (None, Some(rule)) => rule.names(id).is_some(),
+        (None, None) => true,
+    };
+    let inactive =
+        |(id, exclusion): &&(GatewayAccountId, Exclusion)| *exclusion == Exclusion::ConnectorNotActive && counts(*id);
+    match decision.excluded.iter().find(inactive) {
+        Some((id, _)) => Refusal::Unavailable {
+            what: format!("the connector of {id}"),
+            retry_after_s: super::RETRY_AFTER_UNAVAILABLE_S,
+        },
+        None => Refusal::Invalid(vec![why_none(decision, traits, wanted)]),
+    }
 }
 
 /// The accounts that may take this payment by this method, best first. As [`candidates`].
@@ -130,10 +149,24 @@ pub fn check_wanted(routing: &Routing, wanted: GatewayAccountId) -> Result<(), R
     Err(Refusal::Invalid(vec![Fault::new("/gateway_account", detail)]))
 }
 
-/// Each of `accounts` as routing sees it for such a payment, with the version of its connector that would be used.
-pub fn judge(app: &App, accounts: &[GatewayAccount], traits: &Traits<'_>) -> Vec<(Account, Option<Arc<Version>>)> {
+/// Each of `accounts` as routing sees it for such a payment, with the version of its connector that would be used: for no
+/// payment in particular, the active one.
+pub fn judge(
+    app: &App,
+    accounts: &[GatewayAccount],
+    payment: Option<PaymentId>,
+    traits: &Traits<'_>,
+) -> Vec<(Account, Option<Arc<Version>>)> {
     let judged = accounts.iter().map(|account| {
-        let version = app.registry.active(&account.connector);
+        let version = match payment {
+            // What a canary cannot take is no loss: the version beside it takes it.
+            Some(payment) => app
+                .registry
+                .choose(&account.connector, payment)
+                .filter(|chosen| barred(account, Some(chosen), traits).is_none())
+                .or_else(|| app.registry.active(&account.connector)),
+            None => app.registry.active(&account.connector),
+        };
         let judged = Account {
             id: account.id(),
             priority: account.priority,

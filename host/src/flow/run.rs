@@ -10,6 +10,7 @@ use super::{
     advance::{self, Applied, Concluded, Subject},
     answer,
     begun::Begun,
+    connectors,
     drive::{self, Ended, Running, What},
     evidence,
     fail_over::Trial,
@@ -79,7 +80,12 @@ fn accepted(begun: &Begun) -> Answer {
 async fn drive_begun(app: &Arc<App>, begun: Begun, report: advance::Report, trial: Option<Trial>) {
     let (mut begun, mut report, mut trial) = (begun, report, trial);
     loop {
+        // One that never had a request was counted when that was found out.
+        let was_sent = !matches!(begun.first, First::Broken(_));
         let (mut subject, ended, place) = drive_once(app, begun).await;
+        if was_sent {
+            connectors::ended(&subject.underway.version, subject.underway.operation.action.kind(), &ended.what);
+        }
         match advance::conclude(app, &mut subject, ended, &mut report, trial.as_mut()).await {
             Concluded::Done(applied) => {
                 if let Some(applied) = applied {
@@ -104,7 +110,7 @@ async fn drive_once(app: &Arc<App>, begun: Begun) -> (Subject, Ended, Place) {
     let ended = match first {
         First::Done(outcome) => Ended { what: What::Outcome(outcome), reply: None },
         First::Broken(why) => Ended { what: What::NotSent { why, held_back: false }, reply: None },
-        First::Send(request) => match manage_accounts::holes_secrets(app, &account) {
+        First::Send(request) => match manage_accounts::holes_secrets(app, &account, &underway.version) {
             Err(refusal) => {
                 tracing::error!(gateway.account = %account.id(), "the account's secrets do not open: {refusal}");
                 let why = "the gateway account's secrets do not open".into();

@@ -56,7 +56,7 @@ pub async fn prepare(
     let account = store::gateway_accounts::get(&mut conn, payment.merchant(), account).await?;
     drop(conn);
     let Some(account) = account.filter(|account| account.auto_refund_surplus) else { return Ok(None) };
-    let Some(version) = app.registry.active(&account.connector) else { return Ok(None) };
+    let Some(version) = app.registry.choose(&account.connector, payment.id()) else { return Ok(None) };
     let (action, amount) = match outcome {
         Outcome::Captured(approval) => {
             (Action::Refund(refund(&approval.amount, &approval.references)), approval.amount.minor_units)

@@ -13,8 +13,11 @@ use super::{
     problem::Problem,
     respond::{self, List},
 };
-use crate::connector::types::{
-    self, Descriptor, KeyEncoding, Location, Method, OperationRules, Placement, Resolution, Setting, SettingKind,
+use crate::connector::{
+    Role,
+    types::{
+        self, Descriptor, KeyEncoding, Location, Method, OperationRules, Placement, Resolution, Setting, SettingKind,
+    },
 };
 
 /// The routes of this resource.
@@ -30,7 +33,7 @@ pub fn routes() -> OpenApiRouter<Http> {
 async fn list(State(http): State<Http>, _merchant: Merchant, query: Query) -> Result<Response, Problem> {
     query.read(|fields| Some(respond::limit(fields)))?;
     let listed = http.app.registry.list();
-    let views = listed.iter().filter(|listed| listed.active).map(|listed| {
+    let views = listed.iter().filter(|listed| listed.role == Role::Active).map(|listed| {
         let version = &listed.version;
         ConnectorView::new(version.name(), version.version(), version.digest(), "active", version.descriptor())
     });
@@ -49,6 +52,9 @@ pub struct ConnectorView<'a> {
     digest: String,
     /// `staged`, `active`, `draining`, …
     state: &'a str,
+    /// Of a canary alone: the per cent of the payments that it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<i32>,
     descriptor: DescriptorView<'a>,
 }
 
@@ -58,7 +64,14 @@ impl<'a> ConnectorView<'a> {
             write!(hex, "{byte:02x}").expect("a String takes everything");
             hex
         });
-        Self { object: "connector", name, version, digest, state, descriptor: DescriptorView::new(descriptor) }
+        let descriptor = DescriptorView::new(descriptor);
+        Self { object: "connector", name, version, digest, state, share: None, descriptor }
+    }
+
+    /// The same of a canary.
+    #[must_use]
+    pub fn with_share(self, share_percent: i32) -> Self {
+        Self { share: Some(share_percent), ..self }
     }
 }
 

@@ -232,8 +232,13 @@ mod tests {
         /admin/connectors GET
         /admin/connectors POST
         /admin/connectors/{name} GET
+        /admin/connectors/{name}/health GET
+        /admin/connectors/{name}/log GET
         /admin/connectors/{name}/rollback POST
         /admin/connectors/{name}/versions/{version}/activate POST
+        /admin/connectors/{name}/versions/{version}/retire POST
+        /admin/connectors/{name}/versions/{version}/shadow GET
+        /admin/connectors/{name}/versions/{version}/shadow POST
         /admin/merchants GET
         /admin/merchants POST
         /admin/merchants/{id}/api_keys GET

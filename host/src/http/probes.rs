@@ -12,7 +12,7 @@ use http::{StatusCode, header};
 use serde::Serialize;
 
 use super::{Http, respond};
-use crate::store;
+use crate::{domain::connector_life, store};
 
 /// A database that takes longer than this to answer is not ready.
 const DATABASE_TIME_MAX: Duration = Duration::from_secs(2);
@@ -44,14 +44,17 @@ async fn readyz(State(http): State<Http>) -> Response {
     let draining = http.app.stop.is_cancelled();
     let active = tokio::time::timeout(DATABASE_TIME_MAX, async {
         let mut conn = http.app.pool.acquire().await.map_err(store::Error::from)?;
-        store::connectors::digests(&mut conn).await
+        store::connectors::followed(&mut conn, &http.app.registry.digests()).await
     });
     let active = active.await.ok().and_then(Result::ok);
     let database = active.is_some();
     let is_loaded =
         |digest: &[u8]| <[u8; 32]>::try_from(digest).is_ok_and(|digest| http.app.registry.by_digest(&digest).is_some());
-    let connectors =
-        active.unwrap_or_default().iter().filter(|(_, _, active)| *active).all(|(_, digest, _)| is_loaded(digest));
+    let connectors = active
+        .unwrap_or_default()
+        .iter()
+        .filter(|row| row.state == connector_life::State::Active)
+        .all(|row| is_loaded(&row.digest));
     let ready = !draining && database && connectors;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     respond::json(status, &Readiness { ready, draining, database, connectors })

@@ -49,6 +49,7 @@ pub enum Code {
     SettingIsIdentity,
     NotQuarantined,
     SinkInUse,
+    ConnectorState,
     WebhookEndpointDisabled,
     BodyTooLarge,
     UnsupportedMediaType,
@@ -93,6 +94,7 @@ impl Code {
             }
             Self::NotQuarantined => (StatusCode::CONFLICT, "The event is not in quarantine any more"),
             Self::SinkInUse => (StatusCode::CONFLICT, "The sink is in use"),
+            Self::ConnectorState => (StatusCode::CONFLICT, "The state of the connector's version does not allow this"),
             Self::WebhookEndpointDisabled => (StatusCode::CONFLICT, "The webhook endpoint is disabled"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::UnsupportedMediaType => {
@@ -148,6 +150,7 @@ impl Code {
             }
             Self::NotQuarantined => "It was put back before, and is being tried again: look again in a moment.",
             Self::SinkInUse => "Take its table out of the settings of every host, and start them again.",
+            Self::ConnectorState => "Read the connector: `detail` says what stands in the way, and what can be done.",
             Self::WebhookEndpointDisabled => {
                 "Read the endpoint: `disabled_reason` says why. Mend it, set `enabled` to true, and ask again."
             }
@@ -340,6 +343,7 @@ impl From<Refusal> for Problem {
             },
             Refusal::WebhookRefused { why } => Self::new(Code::WebhookRefused).with_detail(why),
             Refusal::NotQuarantined => Self::new(Code::NotQuarantined),
+            Refusal::ConnectorState { why } => Self::new(Code::ConnectorState).with_detail(why),
             Refusal::SinkInUse => Self::new(Code::SinkInUse),
             Refusal::EndpointIsDisabled => Self::new(Code::WebhookEndpointDisabled),
             Refusal::Invalid(faults) => Self::invalid(faults),
@@ -394,6 +398,7 @@ mod tests {
         409 setting_is_identity
         409 not_quarantined
         409 sink_in_use
+        409 connector_state
         409 webhook_endpoint_disabled
         413 body_too_large
         415 unsupported_media_type

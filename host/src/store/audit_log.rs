@@ -16,6 +16,8 @@ pub enum Actor {
     Operator { request_id: String },
     /// A host that found a component in its folder at the start.
     ConnectorsFolder,
+    /// A host, by itself: what it did is in the entry, and why.
+    Switch,
 }
 
 /// What stands between an actor and the id of the request. No request id has it in it.
@@ -27,6 +29,7 @@ impl fmt::Display for Actor {
         match self {
             Self::Operator { request_id } => write!(f, "operator{REQUEST_MARK}{request_id}"),
             Self::ConnectorsFolder => f.write_str("connectors folder"),
+            Self::Switch => f.write_str("switch"),
         }
     }
 }

@@ -11,9 +11,10 @@ use crate::domain::id::NoticeId;
 /// A row of `notices` that nobody has dismissed.
 #[derive(Clone, Debug, FromRow)]
 pub struct Notice {
+    /// Nil where it is about the whole installation.
     pub merchant_id: Uuid,
     pub notice_id: Uuid,
-    /// `endpoint_disabled`
+    /// `endpoint_disabled`, `canary_rolled_back`, `connector_quarantined`
     pub kind: String,
     /// The public id of what it is about.
     pub subject: String,
@@ -91,7 +92,7 @@ pub async fn dismiss(
              where notice_id = $1 and dismissed_at is null
             returning merchant_id, kind, subject)
          insert into audit_log (entry_id, actor, action, subject, merchant_id, detail, created_at)
-         select $2, $5, 'notice.dismiss', $3, merchant_id, jsonb_build_object('kind', kind, 'about', subject), $4
+         select $2, $5, 'notice.dismiss', $3, nullif(merchant_id, '00000000-0000-0000-0000-000000000000'::uuid), jsonb_build_object('kind', kind, 'about', subject), $4
            from dismissed",
     )
     .bind(notice.uuid())

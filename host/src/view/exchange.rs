@@ -111,7 +111,8 @@ fn text_of(bytes: &[u8], whole: Option<i32>) -> (String, &'static str) {
 }
 
 /// A journaled request as a person reads it; as it is kept, where it cannot be read (a newer host wrote it).
-fn readable(request: &Value) -> Value {
+#[must_use]
+pub fn readable(request: &Value) -> Value {
     let Ok(request) = serde_json::from_value::<Request>(request.clone()) else { return request.clone() };
     let method = match request.method {
         Method::Get => "GET",

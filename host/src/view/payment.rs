@@ -41,7 +41,7 @@ pub struct PaymentView<'a> {
     /// What the customer must do, where the status is `requires_action`.
     #[schema(value_type = Option<Object>)]
     next_action: Option<&'a Value>,
-    /// Why the last attempt did not succeed: `{code, decline_code, gateway_code, message, advice}`.
+    /// Why the last attempt did not succeed: `{code, decline_code, gateway_code, network_code, message, advice}`.
     #[schema(value_type = Option<Object>)]
     last_error: Option<&'a Value>,
     /// `gwa_…`

@@ -43,7 +43,7 @@ pub struct RefundView<'a> {
     reason: Option<&'a str>,
     /// The gateway's own name for it.
     gateway_reference: Option<&'a str>,
-    /// Why it failed: `{code, decline_code, gateway_code, message, advice}`.
+    /// Why it failed: `{code, decline_code, gateway_code, network_code, message, advice}`.
     #[schema(value_type = Option<Object>)]
     last_error: Option<&'a Value>,
     created_at: String,

@@ -11,7 +11,7 @@
 //!   that may have been closed. Whether to send again is the flow's to decide.
 //! - **[`Sent::NotSent`] means that the kernel took not one byte of the request, and never will:** it is counted at the
 //!   socket ([`socket`]), and the connection is gone before the answer is given.
-//! - **Only declared origins, only public addresses, only declared places for holes** ([`check`], [`resolve`]).
+//! - **Only declared origins, only public addresses, only declared places for holes** ([`check()`], [`resolve`]).
 //! - **A reply is scrubbed before anybody sees it** ([`scrub`]).
 
 mod breaker;
@@ -19,6 +19,8 @@ mod check;
 mod connection;
 mod courier;
 mod dial;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod names;
 mod needle;
 mod permit;
@@ -42,7 +44,7 @@ use tokio_rustls::TlsConnector;
 use uuid::Uuid;
 
 pub use breaker::{BreakerSettings, BreakerState};
-pub use check::{Checked, Schemes};
+pub use check::{Checked, Schemes, check};
 pub use courier::{Carried, Class, Courier, Destination, Receipt};
 pub use permit::{Allowed, Origin, Permit, PermitError, Scheme};
 pub use placement::JsonFault;

@@ -221,6 +221,35 @@ mod tests {
         );
     }
 
+    /// An origin by setting is the one that a browser would go to, however it is spelled; nothing else of the setting
+    /// reaches further than its path.
+    #[test]
+    fn a_setting_is_no_way_to_another_origin() {
+        let descriptor = descriptor(&["setting:base_url"]);
+        for (given, origin) in [
+            ("https://API.example.com/v1/../v2/", Some("https://api.example.com")),
+            ("https://api.example.com.", Some("https://api.example.com.")),
+            ("https://api.example.com:8443/x", Some("https://api.example.com:8443")),
+            ("https://äpi.example", Some("https://xn--pi-uia.example")),
+            ("https://\u{430}pi.example", Some("https://xn--pi-6kc.example")),
+            ("https://0x7f.1", Some("https://127.0.0.1")),
+            ("https://2130706433", Some("https://127.0.0.1")),
+            ("https://017700000001", Some("https://127.0.0.1")),
+            ("https://[::ffff:127.0.0.1]", Some("https://[::ffff:7f00:1]")),
+            ("https://[fe80::1%25eth0]", None),
+            ("https://api.example.com@evil.example", None),
+            ("https://:secret@evil.example", None),
+            ("https://api.example.com:99999", None),
+            ("https://", None),
+            ("javascript:alert(1)", None),
+            ("file:///etc/passwd", None),
+        ] {
+            let permit = Permit::new(&descriptor, &pairs("base_url", given));
+            let found = permit.as_ref().ok().map(|permit| permit.origins[0].to_string());
+            assert_eq!(found.as_deref(), origin, "{given}: {permit:?}");
+        }
+    }
+
     #[test]
     fn an_optional_setting_may_be_absent() {
         let mut descriptor = descriptor(&["setting:second"]);

@@ -45,6 +45,16 @@ impl Refused {
         }
     }
 
+    /// Tells the operator, loudly where it is worth an alarm. For whoever refuses a request, once.
+    pub fn tell(&self) {
+        let reason = self.code();
+        if self.is_alarming() {
+            tracing::error!(reason, error = %self, alarm = true, "a connector tried to send what it may not");
+        } else {
+            tracing::warn!(reason, error = %self, "a connector's request was refused");
+        }
+    }
+
     /// Whether a connector tried to get a secret or a request out to where it may not go. Worth an alarm: a faulty
     /// connector does it once in its tests, a hostile one in production.
     #[must_use]

@@ -75,17 +75,22 @@ pub enum ResolveError {
     Port { port: u16 },
 }
 
+/// Asks for the addresses of a name, and blocks meanwhile.
+type LookUp = fn(&str, u16) -> std::io::Result<Vec<SocketAddr>>;
+
 /// Looks names up and refuses what is not public, unless private networks are allowed.
 pub struct Resolver {
     allow_private_networks: bool,
     timeout: Duration,
     lookups: Arc<Semaphore>,
+    ask: LookUp,
 }
 
 impl Resolver {
     /// `timeout` bounds one look-up.
     pub fn new(allow_private_networks: bool, timeout: Duration) -> Self {
-        Self { allow_private_networks, timeout, lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
+        let ask = |name: &str, port: u16| (name, port).to_socket_addrs().map(Iterator::collect);
+        Self { allow_private_networks, timeout, lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)), ask }
     }
 
     /// The addresses to connect to, in the order the system gives them: at least one, all of them allowed.
@@ -138,13 +143,13 @@ impl Resolver {
         held: impl Future<Output = std::io::Result<Held>>,
     ) -> Result<Vec<SocketAddr>, ResolveError> {
         let failed = |source| ResolveError::LookUp { host: name.to_owned(), source };
-        let owned = name.to_owned();
+        let (owned, ask) = (name.to_owned(), self.ask);
         let work = async move {
             let held = held.await?;
             tokio::task::spawn_blocking(move || {
                 // By the thread, not by the caller who may have given up on it.
                 let _held = held;
-                (owned.as_str(), port).to_socket_addrs().map(Iterator::collect)
+                ask(&owned, port)
             })
             .await
             .map_err(std::io::Error::other)?
@@ -313,6 +318,40 @@ mod tests {
                 matches!(outcome, Err(ResolveError::Private { .. } | ResolveError::LookUp { .. })),
                 "{spelling} gave {outcome:?}"
             );
+        }
+    }
+
+    /// A name server of an attacker says something else every time it is asked (DNS rebinding), and mixes what is public
+    /// with what is not. Every answer is judged as a whole, and what was judged is what is returned: nobody asks again.
+    #[tokio::test]
+    async fn a_name_is_as_public_as_its_latest_answer() {
+        let ask = |name: &str, port: u16| {
+            static ASKED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+            let answers: &[&str] = match name {
+                "mixed.example" => &["1.1.1.1", "10.0.0.1"],
+                "mapped.example" => &["::ffff:169.254.169.254"],
+                "metadata.example" => &["169.254.169.254"],
+                "carrier.example" => &["100.64.0.1"],
+                "nowhere.example" => &["0.0.0.0"],
+                _ if ASKED.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 => &["1.1.1.1"],
+                _ => &["127.0.0.1"],
+            };
+            Ok(answers.iter().map(|address| SocketAddr::new(address.parse().unwrap(), port)).collect())
+        };
+        let resolver = Resolver { ask, ..strict() };
+        let named = |name: &str| url::Host::Domain(name.to_owned());
+        let first = resolver.resolve(&named("rebinding.example"), 443).await.unwrap();
+        assert_eq!(first, ["1.1.1.1:443".parse().unwrap()]);
+        for name in [
+            "rebinding.example",
+            "mixed.example",
+            "mapped.example",
+            "metadata.example",
+            "carrier.example",
+            "nowhere.example",
+        ] {
+            let outcome = resolver.resolve(&named(name), 443).await;
+            assert!(matches!(outcome, Err(ResolveError::Private { .. })), "{name}: {outcome:?}");
         }
     }
 

@@ -58,6 +58,9 @@ pub struct Scrubber {
     whole: Vec<Whole>,
     /// Whether a spelling of anything in `anywhere` may begin with that byte.
     begins: [bool; 256],
+    /// Whether a value in `anywhere` holds a character that ends a string of JSON or a field of a form: one that is echoed
+    /// as it is does not stay inside of what the grammar calls one piece.
+    crosses: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,7 +74,7 @@ impl Scrubber {
     /// For the values of one operation, or of one gateway account.
     #[must_use]
     pub fn new(holes: &Holes) -> Self {
-        let mut scrubber = Self { anywhere: Vec::new(), whole: Vec::new(), begins: [false; 256] };
+        let mut scrubber = Self { anywhere: Vec::new(), whole: Vec::new(), begins: [false; 256], crosses: false };
         let (mut month, mut year) = (None, None);
         for (kind, value) in holes.each() {
             let label = format!("[{kind}]");
@@ -79,6 +82,7 @@ impl Scrubber {
                 HoleKind::CardNumber => scrubber.seek(label, Needle::of_digits(value)),
                 HoleKind::Secret(_) | HoleKind::Session(_) | HoleKind::WalletToken | HoleKind::GatewayToken => {
                     if value.len() >= ANYWHERE_BYTES_MIN {
+                        scrubber.crosses |= value.iter().any(|byte| b"\"\\&=".contains(byte));
                         scrubber.seek(label, Needle::of(value));
                     }
                 }
@@ -153,9 +157,15 @@ impl Scrubber {
             Grammar::Form => self.form(body, &mut out),
             Grammar::Text => {
                 self.text(body, &mut out);
+                return out;
             }
         }
-        out
+        if !self.crosses {
+            return out;
+        }
+        let mut again = Vec::with_capacity(out.len());
+        self.text(&out, &mut again);
+        again
     }
 
     /// Copies `text`, with labels in place of what is looked for everywhere. True where there was any.

@@ -159,10 +159,7 @@ fn report(connector: &str, started: Instant, sent: Sent) -> Sent {
         Sent::Unknown { detail, bytes_written, .. } => {
             tracing::warn!(reason, detail, bytes_written, "it is not known what the gateway did with a request");
         }
-        Sent::Refused(refused) if refused.is_alarming() => {
-            tracing::error!(reason, error = %refused, alarm = true, "a connector tried to send what it may not");
-        }
-        Sent::Refused(refused) => tracing::warn!(reason, error = %refused, "a connector's request was refused"),
+        Sent::Refused(refused) => refused.tell(),
     }
     sent
 }

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use chrono::Days;
 
 use super::More;
-use crate::{app::App, flow::publish, store};
+use crate::{
+    app::App,
+    flow::{connectors, publish},
+    store,
+};
 
 pub(super) const PAUSE: Duration = Duration::from_mins(1);
 /// Rows deleted in one statement: small transactions do not hold back others.
@@ -15,7 +19,10 @@ const DAY_KEYS_KEPT_DAYS: i32 = 2;
 /// Days for which gateways' webhooks are kept, and a repeat of one is known as that. What waits is kept longer.
 const WEBHOOKS_KEPT_DAYS: i32 = 90;
 
-/// Fifteen statements where nothing is missing or over.
+/// Days for which it is kept how connectors' versions did.
+const HEALTH_KEPT_DAYS: u64 = 30;
+
+/// Seventeen statements, one more where connectors have logged something, where nothing is missing or over.
 pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
     let today = app.clock.now().date_naive();
     let mut conn = app.pool.acquire().await?;
@@ -29,6 +36,9 @@ pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
     }
     let deleted = store::idempotency::delete_expired(&mut conn, DELETE_MAX).await?;
     let (events, deliveries) = store::inbox::delete_old(&mut conn, WEBHOOKS_KEPT_DAYS, DELETE_MAX).await?;
+    let health_before = app.clock.now() - Days::new(HEALTH_KEPT_DAYS);
+    let health = store::connector_health::delete_old(&mut conn, health_before, DELETE_MAX).await?;
+    let lines = connectors::delete_lines(&app, &mut conn, DELETE_MAX).await?;
     let kept_s = i64::try_from(app.config.event_retention.as_secs()).unwrap_or(i64::MAX);
     let endpoints = store::webhook_endpoints::delete_old(&mut conn, kept_s, DELETE_MAX).await?;
     let (under_way, unknown) = store::work::count(&mut conn).await?;
@@ -43,7 +53,11 @@ pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
     gauge("interlock_webhooks_waiting", waiting);
     gauge("interlock_webhooks_in_quarantine", quarantined);
     let is_full = |deleted: u64| i64::try_from(deleted) == Ok(DELETE_MAX);
-    Ok(if [deleted, events, deliveries, endpoints].into_iter().any(is_full) { More::Yes } else { More::No })
+    Ok(if [deleted, events, deliveries, endpoints, health, lines].into_iter().any(is_full) {
+        More::Yes
+    } else {
+        More::No
+    })
 }
 
 fn gauge(name: &'static str, count: i64) {

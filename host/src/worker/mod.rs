@@ -4,9 +4,11 @@
 mod apply_webhooks;
 mod deliver;
 mod follow;
+mod health;
 mod housekeep;
 mod publish;
 mod recover;
+mod shadow;
 mod sinks;
 mod tell;
 mod watch_log;
@@ -21,6 +23,10 @@ use crate::{app::App, wake};
 /// Starts all of them. They end when the app stops.
 pub fn start(app: &Arc<App>) {
     repeat(app, "follow", follow::PAUSE, follow::once);
+    repeat(app, "count_connectors", health::FLUSH_PAUSE, health::flush);
+    repeat(app, "log_connectors", health::FLUSH_PAUSE, health::log);
+    repeat(app, "judge_connectors", health::JUDGE_PAUSE, health::judge);
+    repeat(app, "shadow", shadow::PAUSE, shadow::once);
     repeat(app, "recover", recover::PAUSE, recover::once);
     repeat(app, "apply_webhooks", apply_webhooks::PAUSE, apply_webhooks::once);
     repeat(app, "deliver", deliver::PAUSE, deliver::once);

@@ -36,6 +36,8 @@ pub struct Plan {
     pub delivered_payments: usize,
     /// Starts of the host.
     pub starts: usize,
+    /// Connectors that are installed at once; the first time on a machine each is compiled and judged.
+    pub connectors: usize,
 }
 
 impl Plan {
@@ -56,6 +58,7 @@ impl Plan {
             backlog_payments: 20_000,
             delivered_payments: 5_000,
             starts: 5,
+            connectors: 200,
         }
     }
 
@@ -76,6 +79,7 @@ impl Plan {
             backlog_payments: 8_000,
             delivered_payments: 2_000,
             starts: 5,
+            connectors: 50,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The private Postgres of a run: its database, its counters, its programs.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -109,6 +110,13 @@ impl Postgres {
         self.server.url_of(DATABASE)
     }
 
+    /// Where a host finds a further database, which is made anew.
+    pub fn further(&mut self, name: &str) -> anyhow::Result<String> {
+        self.execute(&format!("drop database if exists {name} with (force)"))?;
+        self.execute(&format!("create database {name}"))?;
+        Ok(self.server.url_of(name))
+    }
+
     /// What the server writes.
     pub fn log(&self) -> &Path {
         self.server.log()
@@ -175,6 +183,12 @@ impl Postgres {
     fn one(&mut self, sql: &str) -> anyhow::Result<PgRow> {
         let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
         self.runtime.block_on(query.fetch_one(&mut self.conn)).with_context(|| sql.to_owned())
+    }
+
+    /// Counts by name.
+    pub fn counts(&mut self, sql: &str) -> anyhow::Result<BTreeMap<String, i64>> {
+        let rows = self.rows(sqlx::query(AssertSqlSafe(sql.to_owned())))?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
     /// Changes a setting of all sessions; none takes it back.

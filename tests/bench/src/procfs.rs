@@ -71,6 +71,12 @@ pub fn resident_kib(process: u32) -> anyhow::Result<u64> {
     kib(&text, "VmRSS:").context("the kernel does not tell its memory")
 }
 
+/// Of that, what is the process's alone: memory that it has written to, not files that it reads. In KiB.
+pub fn written_kib(process: u32) -> anyhow::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    kib(&text, "Pss_Anon:").context("the kernel does not tell what memory is its own")
+}
+
 /// RAM of this machine, in KiB.
 pub fn memory_kib() -> anyhow::Result<u64> {
     kib(&fs::read_to_string("/proc/meminfo")?, "MemTotal:").context("/proc/meminfo cannot be read")

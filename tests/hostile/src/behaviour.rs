@@ -8,7 +8,7 @@ use interlock_connector::types::{
     Context, Decline, DeclineCode, Failure, Outcome, Pairs, Request, RetryAdvice, Segment,
 };
 
-use crate::gateway;
+use crate::{attack, gateway, variant};
 
 /// Longer than what one call may copy out of a component.
 const GIANT_BYTES: usize = 8 << 20;
@@ -31,10 +31,12 @@ pub enum When {
     Always,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Trick {
     /// None: `well`.
     Well,
+    /// Says the same to the gateway in other words: `reworded`.
+    Reworded,
     /// Asks whether the gateway is there, and goes on: `two_steps`.
     TwoSteps,
     /// `loop`
@@ -55,12 +57,17 @@ pub enum Trick {
     Nine,
     /// Says that it makes no sense of anything: `fail`.
     Fail,
+    /// Asks for something that the host must not send: one of [`crate::attack`].
+    Attack(String),
+    /// Says something else of a charge than the gateway does: one of [`crate::lie`].
+    Lie(String),
 }
 
 impl Behaviour {
-    /// Reads it; an unknown one is a mistake of the test.
+    /// Reads it, from the component or from the account; an unknown one is a mistake of the test.
     pub fn of(ctx: &Context) -> Result<Self, Failure> {
-        let text = ctx.setting("behaviour").unwrap_or("well");
+        let own = variant::behaviour().filter(|_| is_at_a_gateway(ctx));
+        let text = own.as_deref().or_else(|| ctx.setting("behaviour")).unwrap_or("well");
         let (name, when) = match (text.strip_suffix("_after"), text.strip_suffix("_always")) {
             (Some(name), _) => (name, When::After),
             (None, Some(name)) => (name, When::Always),
@@ -68,6 +75,7 @@ impl Behaviour {
         };
         let trick = match name {
             "well" => Trick::Well,
+            "reworded" => Trick::Reworded,
             "two_steps" => Trick::TwoSteps,
             "loop" => Trick::Loop,
             "trap" => Trick::Trap,
@@ -78,6 +86,8 @@ impl Behaviour {
             "misplaced" => Trick::Misplaced,
             "nine" => Trick::Nine,
             "fail" => Trick::Fail,
+            lie if lie.starts_with("lie_") => Trick::Lie(lie.to_owned()),
+            attack if attack::request(attack, "https://gateway.example").is_some() => Trick::Attack(attack.to_owned()),
             _ => return Err(Failure::new(["there is no behaviour ", text].concat())),
         };
         Ok(Self { trick, when })
@@ -86,9 +96,9 @@ impl Behaviour {
 
 impl Trick {
     /// Plays it; none where the work goes on afterwards.
-    pub fn play(self, ctx: &Context, host: &mut dyn Host) -> Option<Result<Outcome, Failure>> {
+    pub fn play(&self, ctx: &Context, host: &mut dyn Host) -> Option<Result<Outcome, Failure>> {
         match self {
-            Self::Well => return None,
+            Self::Well | Self::Reworded | Self::Lie(_) => return None,
             Self::TwoSteps => match gateway::ping(ctx, host) {
                 Ok(_) => return None,
                 Err(failure) => return Some(Err(failure)),
@@ -119,10 +129,25 @@ impl Trick {
                     }
                 }
             }
+            Self::Attack(name) => {
+                let base = match ctx.url("base_url", "") {
+                    Ok(base) => base,
+                    Err(failure) => return Some(Err(failure)),
+                };
+                if let Some(request) = attack::request(name, base.trim_end_matches('/')) {
+                    host.exchange(&request);
+                }
+            }
             Self::Fail => {}
         }
         Some(Err(Failure::new("this was to end otherwise")))
     }
+}
+
+/// Whether the account is one of a test's own, whose gateways are on this machine. Where it is not, the component is being
+/// judged: a version that keeps the contract as long as it is looked at is what health and quarantine are for.
+fn is_at_a_gateway(ctx: &Context) -> bool {
+    ctx.setting("base_url").is_some_and(|url| url.contains("127.0.0.1"))
 }
 
 fn deep(depth: u64) -> u64 {
@@ -140,6 +165,7 @@ fn giant() -> Outcome {
     Outcome::Declined(Decline {
         code: DeclineCode::Other,
         gateway_code: "giant".to_owned(),
+        network_code: None,
         message: "x".repeat(GIANT_BYTES),
         advice: RetryAdvice::Never,
         gateway_reference: None,

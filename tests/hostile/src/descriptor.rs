@@ -5,6 +5,8 @@ use interlock_connector::types::{
     SettingKind,
 };
 
+use crate::variant;
+
 /// The gateway as its account names it.
 const ORIGIN: &str = "setting:base_url";
 /// How long the gateway remembers an idempotency key: a day.
@@ -35,7 +37,7 @@ pub fn descriptor() -> Descriptor {
         |kind, resolutions: Vec<Resolution>| OperationRules { kind, resolutions, settles_within_seconds: KEY_WINDOW_S };
     Descriptor {
         name: "hostile".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: variant::version(),
         display_name: "Hostile".to_owned(),
         methods: vec!["card".to_owned()],
         currencies: Vec::new(),

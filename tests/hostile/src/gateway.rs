@@ -34,11 +34,12 @@ struct Refund {
 /// The name under which the charge's id is kept between operations.
 const CHARGE: &str = "charge";
 
-/// `POST /charges`
+/// `POST /charges`; `reworded` with a header that means nothing.
 pub fn charge(
     ctx: &Context,
     operation: &Operation,
     authorize: &Authorize,
+    reworded: bool,
     host: &mut dyn Host,
 ) -> Result<Outcome, Failure> {
     let body = json_object(|charge| {
@@ -58,6 +59,7 @@ pub fn charge(
         .header("idempotency-key", idempotency_key(operation, 1))
         .json(body)
         .resendable(true);
+    let request = if reworded { request.header("x-note", "reworded") } else { request };
     outcome(&host.exchange(&request), &operation.id)
 }
 

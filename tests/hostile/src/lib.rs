@@ -3,15 +3,18 @@
 //!
 //! It speaks enough of the mock gateway's protocol to charge a card, to go on from there, and to be asked about it.
 
+mod attack;
 mod behaviour;
 mod descriptor;
 mod gateway;
+mod lie;
+mod variant;
 mod webhook;
 
 use interlock_connector::types::{Action, Context, Delivery, Descriptor, Failure, Inbound, Operation, Outcome};
 use interlock_connector::{Connector, Host, export_connector};
 
-use behaviour::{Behaviour, When};
+use behaviour::{Behaviour, Trick, When};
 
 /// See the crate's documentation.
 pub struct Hostile;
@@ -30,7 +33,10 @@ impl Connector for Hostile {
                 {
                     return end;
                 }
-                let charged = gateway::charge(ctx, operation, authorize, host);
+                let charged = gateway::charge(ctx, operation, authorize, matches!(trick, Trick::Reworded), host);
+                if let (Trick::Lie(name), Ok(told)) = (&trick, &charged) {
+                    return lie::about(name, told).ok_or_else(|| Failure::new("there is no such lie"));
+                }
                 if when == When::First { charged } else { trick.play(ctx, host).unwrap_or(charged) }
             }
             Action::Sync(sync) => {

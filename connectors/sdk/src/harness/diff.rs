@@ -1,23 +1,52 @@
 //! What differs between two values, line by line.
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// Unchanged lines shown around a change.
 const AROUND: usize = 3;
+/// Lines of either side that are compared: the table below has as many cells as both multiplied.
+const LINES_MAX: usize = 1000;
 
 /// Any value as readable JSON.
 pub fn pretty(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("types of the contract have a JSON form")
 }
 
-/// How two values differ.
-pub fn json(expected: &impl Serialize, got: &impl Serialize) -> String {
-    lines(&pretty(expected), &pretty(got))
+/// JSON pointer to the first place where two values differ; none where they do not, or differ as a whole.
+pub fn first_difference(expected: &impl Serialize, got: &impl Serialize) -> Option<String> {
+    let value = |result: serde_json::Result<Value>| result.expect("types of the contract have a JSON form");
+    let mut pointer = String::new();
+    descend(&value(serde_json::to_value(expected)), &value(serde_json::to_value(got)), &mut pointer);
+    (!pointer.is_empty()).then_some(pointer)
+}
+
+/// Follows the first difference down. What one of the two lacks is named too.
+fn descend(expected: &Value, got: &Value, pointer: &mut String) {
+    let next = match (expected, got) {
+        (Value::Object(left), Value::Object(right)) => {
+            let names = left.keys().chain(right.keys().filter(|name| !left.contains_key(*name)));
+            names
+                .map(|name| (name.replace('~', "~0").replace('/', "~1"), left.get(name), right.get(name)))
+                .find(|(_, old, new)| old != new)
+        }
+        (Value::Array(left), Value::Array(right)) => (0..left.len().max(right.len()))
+            .map(|index| (index.to_string(), left.get(index), right.get(index)))
+            .find(|(_, old, new)| old != new),
+        _ => None,
+    };
+    if let Some((name, old, new)) = next {
+        pointer.extend(["/", &name]);
+        if let (Some(old), Some(new)) = (old, new) {
+            descend(old, new, pointer);
+        }
+    }
 }
 
 /// `-` for lines of the first text alone, `+` for those of the second, blanks for common ones near them.
 pub fn lines(first: &str, second: &str) -> String {
-    let (old, new): (Vec<_>, Vec<_>) = (first.lines().collect(), second.lines().collect());
+    let (old, new): (Vec<_>, Vec<_>) =
+        (first.lines().take(LINES_MAX).collect(), second.lines().take(LINES_MAX).collect());
     let marked = marked(&old, &new);
     let mut shown = vec![false; marked.len()];
     for (at, _) in marked.iter().enumerate().filter(|(_, (mark, _))| *mark != ' ') {

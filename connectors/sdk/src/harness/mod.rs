@@ -23,20 +23,33 @@
 //!
 //! Every operation is carried out the way the host does it, step by step and from the start each time, and everything
 //! twice, because a connector must be pure. Then every reply is spoilt in many ways, and no way may lead to a panic or,
-//! out of garbage, to money.
+//! out of garbage, to money; amounts and currencies are changed, and outcomes must follow; webhooks are forged and
+//! delayed. The host does the same with the finished component when it is to be let in ([`check`]), with the cassettes
+//! that `interlock connector build` puts into it.
 
+mod amounts;
 mod cassette;
+mod coverage;
 mod diff;
+mod finding;
+mod kit;
+mod made_up;
 mod play;
+mod replay;
 mod rules;
 mod spoil;
+mod subject;
 mod verify;
+mod webhooks;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use cassette::{Exchange, Reply};
-pub use play::{End, perform, receive};
+pub use finding::{Finding, Place, Rule, Severity};
+pub use kit::{Effort, check};
+pub use play::{perform, receive};
+pub use subject::{End, Native, Secrets, Spent, Subject, Verifier};
 
 use crate::connector::Connector;
 use cassette::Cassette;
@@ -54,14 +67,16 @@ pub fn replay_all<C: Connector>(cassettes: impl AsRef<Path>) {
     let bless = std::env::var(BLESS).is_ok_and(|value| value == "1");
     let files = json_files(folder);
     assert!(!files.is_empty(), "there are no cassettes in {}", folder.display());
+    let subject = Native::<C>::new();
     let mut report = String::new();
     let mut failed = 0;
     for file in &files {
-        let problems = replay_file::<C>(file, bless);
-        if !problems.is_empty() {
+        let findings = replay_file(&subject, file, bless);
+        if findings.iter().any(Finding::is_error) {
             failed += 1;
-            let told = problems.join("\n").replace('\n', "\n  ");
-            report.extend(["\n", &file.display().to_string(), ":\n  ", &told, "\n"]);
+        }
+        for finding in findings.into_iter().filter(Finding::is_error) {
+            report.extend(["\n", &finding.in_cassette(&file.display().to_string()).to_string(), "\n"]);
         }
     }
     assert!(failed == 0, "{failed} of {} cassettes fail\n{report}", files.len());
@@ -78,17 +93,18 @@ fn json_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What is wrong with one cassette, or with the connector on it.
-fn replay_file<C: Connector>(file: &Path, bless: bool) -> Vec<String> {
+fn replay_file(subject: &dyn Subject, file: &Path, bless: bool) -> Vec<Finding> {
+    let unreadable = |error: String| vec![Finding::error(Rule::Cassette, error)];
     let read = fs::read_to_string(file).map_err(|error| error.to_string()).and_then(|text| Cassette::read(&text));
     let mut cassette = match read {
         Ok(cassette) => cassette,
-        Err(error) => return vec![error],
+        Err(error) => return unreadable(error),
     };
     if bless {
-        cassette.bless::<C>();
+        replay::bless(subject, &mut cassette);
         if let Err(error) = fs::write(file, cassette.to_text()) {
-            return vec![error.to_string()];
+            return unreadable(error.to_string());
         }
     }
-    cassette.replay::<C>()
+    kit::of_cassette(subject, &cassette, Effort::WHOLE)
 }

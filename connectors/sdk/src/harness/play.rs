@@ -1,40 +1,12 @@
 //! A host that answers from a transcript, and what a run under it came to.
 
 use std::any::Any;
-use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::panic::{self, AssertUnwindSafe};
 
 use super::cassette::Exchange;
-use super::verify;
+use super::subject::{End, Secrets, Verifier};
 use crate::connector::{Connector, Host};
 use crate::types::{Context, Delivery, Failure, Inbound, Level, Mac, Operation, Outcome, Request, Response};
-
-/// The live versions of each secret, the current one first.
-pub type Secrets = BTreeMap<String, Vec<String>>;
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum End<T> {
-    /// The connector returned.
-    Returned(T),
-    /// It asked for an exchange that the transcript does not hold: the host would send it now.
-    Asked(Box<Request>),
-    /// It asked for something else than the transcript holds at this position, counted from 0.
-    Diverged { position: usize },
-    /// It panicked, with this message. In a component that is a trap.
-    Panicked(String),
-}
-
-impl<T> End<T> {
-    /// A failure of the test where the connector panicked.
-    pub(super) fn no_panic(&self) -> Result<(), Vec<String>> {
-        match self {
-            Self::Panicked(message) => Err(vec![format!("it panicked: {message}")]),
-            Self::Returned(_) | Self::Asked(_) | Self::Diverged { .. } => Ok(()),
-        }
-    }
-}
 
 /// Runs an operation from its start, answered from `transcript`.
 #[must_use]
@@ -43,18 +15,13 @@ pub fn perform<C: Connector>(
     operation: &Operation,
     transcript: &[Exchange],
 ) -> End<Result<Outcome, Failure>> {
-    run(transcript, &Secrets::new(), |host| C::perform(ctx, operation, host))
+    run(transcript, &Verifier::None, |host| C::perform(ctx, operation, host))
 }
 
 /// Has a webhook read. Signatures are really computed, with `secrets`.
 #[must_use]
 pub fn receive<C: Connector>(ctx: &Context, inbound: &Inbound, secrets: &Secrets) -> End<Result<Delivery, Failure>> {
-    run(&[], secrets, |host| C::receive(ctx, inbound, host))
-}
-
-/// Runs what has no host at all.
-pub fn alone<T>(call: impl FnOnce() -> T) -> End<T> {
-    run(&[], &Secrets::new(), |_| call())
+    run(&[], &Verifier::of(secrets, &C::describe()), |host| C::receive(ctx, inbound, host))
 }
 
 /// How a run is ended from within `exchange`: nothing a connector does could go on after it.
@@ -63,8 +30,9 @@ enum Stop {
     Diverged { position: usize },
 }
 
-fn run<T>(transcript: &[Exchange], secrets: &Secrets, call: impl FnOnce(&mut dyn Host) -> T) -> End<T> {
-    let mut player = Player { transcript, asked: 0, secrets };
+/// One run, until it returns or is ended.
+pub(super) fn run<T>(transcript: &[Exchange], verifier: &Verifier, call: impl FnOnce(&mut dyn Host) -> T) -> End<T> {
+    let mut player = Player { transcript, asked: 0, verifier };
     match panic::catch_unwind(AssertUnwindSafe(|| call(&mut player))) {
         // It ended without asking for all that is written down.
         Ok(_) if player.asked < transcript.len() => End::Diverged { position: player.asked },
@@ -74,7 +42,7 @@ fn run<T>(transcript: &[Exchange], secrets: &Secrets, call: impl FnOnce(&mut dyn
                 Stop::Asked(request) => End::Asked(request),
                 Stop::Diverged { position } => End::Diverged { position },
             },
-            Err(payload) => End::Panicked(message_of(&*payload)),
+            Err(payload) => End::Trapped(["it panicked: ", &message_of(&*payload)].concat()),
         },
     }
 }
@@ -88,7 +56,7 @@ struct Player<'a> {
     transcript: &'a [Exchange],
     /// How many exchanges were asked for.
     asked: usize,
-    secrets: &'a Secrets,
+    verifier: &'a Verifier,
 }
 
 impl Host for Player<'_> {
@@ -106,9 +74,7 @@ impl Host for Player<'_> {
     }
 
     fn verify(&mut self, mac: Mac, secret: &str, data: &[u8], expected: &[u8]) -> Option<u32> {
-        let versions = self.secrets.get(secret)?;
-        let fits = versions.iter().position(|version| verify::fits(mac, version.as_bytes(), data, expected))?;
-        u32::try_from(fits).ok()
+        self.verifier.verify(mac, secret, data, expected)
     }
 
     fn log(&mut self, _: Level, _: &str) {}

@@ -1,39 +1,119 @@
-//! Rules of the contract that a cassette's requests can break. The host enforces them too; here an author learns it
-//! sooner, and with the cassette's name.
+//! Rules of the contract that requests can break. The host enforces them too; here an author learns it sooner, and with
+//! the cassette's name.
 
 use std::collections::BTreeSet;
 
 use super::cassette::Exchange;
+use super::finding::{Finding, Rule};
+use super::subject::Subject;
 use crate::request::idempotency_key;
 use crate::types::{
-    Body, Context, Descriptor, Effect, Location, Method, Operation, Placement, Request, Segment, Template,
+    Action, Body, Context, Descriptor, Effect, Location, Method, Operation, Outcome, Placement, Request, Segment,
+    SettingKind, Template,
 };
 
-/// What the transcript's requests break, in words.
-pub fn broken(descriptor: &Descriptor, ctx: &Context, operation: &Operation, transcript: &[Exchange]) -> Vec<String> {
-    let mut problems = Vec::new();
+/// Headers that carry what nobody but the gateway may know.
+const SECRET_HEADERS: [&str; 8] = [
+    "authorization",
+    "proxy-authorization",
+    "api-key",
+    "apikey",
+    "x-api-key",
+    "x-auth-token",
+    "x-access-token",
+    "x-client-secret",
+];
+/// Words in the name of a setting that speak of a secret.
+const SECRET_WORDS: [&str; 6] = ["secret", "password", "passphrase", "credential", "api_key", "private_key"];
+
+/// What the requests of an operation break, and what they do not say that they should.
+pub fn check(
+    subject: &dyn Subject,
+    ctx: &Context,
+    operation: &Operation,
+    transcript: &[Exchange],
+    outcome: Option<&Outcome>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
     let mut writes = 0;
     for (position, Exchange { request, .. }) in transcript.iter().enumerate() {
-        let mut problem = |what: String| problems.push(format!("exchange {}: {what}", position + 1));
-        if !origins(descriptor, ctx).any(|origin| is_under(&request.url, origin)) {
-            problem(format!("{} is at no declared origin", request.url));
-        }
-        if request.effect == Effect::Reads && request.method != Method::Get && !request.resendable {
-            problem("it says that it only reads, and that it must not be repeated".to_owned());
-        }
         if request.effect != Effect::Reads {
             writes += 1;
-            let key = idempotency_key(operation, writes);
-            if !texts(request).any(|text| holds_word(text, &key)) {
-                problem(format!("it writes, and sends {key:?} neither as a header nor in URL or body"));
-            }
         }
-        let misplaced: BTreeSet<_> = misplaced(descriptor, request).collect();
-        for hole in misplaced {
-            problem(format!("no placement allows {hole}"));
+        let broken = of_request(subject, ctx, operation, request, writes);
+        findings.extend(broken.into_iter().map(|finding| finding.at_exchange(position)));
+    }
+    let moves = transcript.iter().any(|exchange| exchange.request.effect == Effect::MovesMoney);
+    let must_move = matches!(
+        (&operation.action, outcome),
+        (
+            Action::Authorize(_) | Action::Capture(_) | Action::Refund(_),
+            Some(Outcome::Authorized(_) | Outcome::Captured(_) | Outcome::Refunded(_))
+        )
+    );
+    if must_move && !moves {
+        findings.push(Finding::error(Rule::Effect, "money moved, and no request says that it moves any"));
+    }
+    findings
+}
+
+/// What one request breaks; `writes` counts it and the writing ones before it.
+pub fn of_request(
+    subject: &dyn Subject,
+    ctx: &Context,
+    operation: &Operation,
+    request: &Request,
+    writes: u32,
+) -> Vec<Finding> {
+    let mut findings: Vec<_> =
+        subject.objections(ctx, request).into_iter().map(|(rule, says)| Finding::error(rule, says)).collect();
+    let is_read = request.effect == Effect::Reads;
+    if is_read && request.method != Method::Get && !request.resendable {
+        findings.push(Finding::error(Rule::Effect, "it says that it only reads, and that it must not be repeated"));
+    }
+    if !is_read && matches!(operation.action, Action::Sync(_)) {
+        findings.push(Finding::error(Rule::Effect, "a sync only asks, and this request says that it does more"));
+    }
+    if !is_read {
+        let key = idempotency_key(operation, writes);
+        if !texts(request).any(|text| holds_word(text, &key)) {
+            let says = format!("it writes, and sends {key:?} neither as a header nor in URL or body");
+            findings.push(Finding::error(Rule::IdempotencyKey, says));
         }
     }
-    problems
+    for (name, _) in request.headers.iter().filter(|(name, value)| is_secret_in_clear(name, value)) {
+        let says = format!("the header `{name}` is sent without a hole: whatever it proves stands in the connector");
+        findings.push(Finding::error(Rule::Secret, says).field(name));
+    }
+    findings
+}
+
+/// Settings that are secrets by their names, and not by their kinds.
+pub fn of_settings(descriptor: &Descriptor) -> Vec<Finding> {
+    let open = descriptor.settings.iter().filter(|setting| {
+        setting.kind != SettingKind::Secret && SECRET_WORDS.iter().any(|word| setting.name.contains(word))
+    });
+    let finding = |name: &str| {
+        let says = format!("the setting `{name}` is no secret: the connector sees it, and it is kept in clear");
+        let hint = "make its kind `secret` and leave a hole where it belongs, or give it a name that frightens nobody";
+        Finding::warning(Rule::Secret, says).field(name).hint(hint)
+    };
+    open.map(|setting| finding(&setting.name)).collect()
+}
+
+/// Why a host would not send the request, as far as that can be seen without one.
+pub fn objections(descriptor: &Descriptor, ctx: &Context, request: &Request) -> Vec<(Rule, String)> {
+    let mut objections = Vec::new();
+    if !origins(descriptor, ctx).any(|origin| is_under(&request.url, origin)) {
+        objections.push((Rule::Origin, format!("{} is at no declared origin", request.url)));
+    }
+    let misplaced: BTreeSet<_> = misplaced(descriptor, request).collect();
+    objections.extend(misplaced.into_iter().map(|hole| (Rule::Placement, format!("no placement allows {hole}"))));
+    objections
+}
+
+fn is_secret_in_clear(name: &str, value: &Template) -> bool {
+    SECRET_HEADERS.contains(&name) && !value.is_empty() && value.iter().all(|part| matches!(part, Segment::Text(_)))
 }
 
 fn origins<'a>(descriptor: &'a Descriptor, ctx: &'a Context) -> impl Iterator<Item = &'a str> {
@@ -55,7 +135,8 @@ fn holds_word(text: &str, word: &str) -> bool {
     })
 }
 
-fn texts(request: &Request) -> impl Iterator<Item = &str> {
+/// All that a request says in clear.
+pub fn texts(request: &Request) -> impl Iterator<Item = &str> {
     let pieces = templates(request).flat_map(|(_, _, template)| template).filter_map(|segment| match segment {
         Segment::Text(text) => Some(text.as_str()),
         _ => None,

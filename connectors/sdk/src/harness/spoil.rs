@@ -1,12 +1,15 @@
 //! Spoils every reply of a transcript: whatever a gateway sends, a connector must say something, and out of garbage
 //! it must never say that money moved.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use super::cassette::{Exchange, twice};
-use super::play::{self, End, Secrets};
-use crate::connector::Connector;
-use crate::types::{Context, Failure, Inbound, Operation, Outcome, Response};
+use super::cassette::Exchange;
+use super::finding::{Finding, Rule};
+use super::replay::{rule_of, told};
+use super::subject::{End, Subject};
+use crate::types::{Context, Failure, Operation, Outcome, Response};
 
 /// In at most so many places is a body cut; a longer one is cut at even distances.
 const CUTS_MAX: usize = 512;
@@ -15,61 +18,94 @@ const STATUSES: [u16; 22] =
     [200, 201, 202, 204, 301, 302, 304, 307, 400, 401, 402, 403, 404, 408, 409, 410, 422, 425, 429, 500, 502, 503];
 /// JSON nested deeper than any reader goes.
 const DEPTH: usize = 100_000;
+/// The longest body that the host lets through.
+const BODY_MAX_BYTES: usize = 1 << 20;
+/// Somebody's personal data in a reply. It must not come out again in a failure, which goes to logs.
+pub const PERSONAL: &str = "jane.roe.4711@customer.example";
 
 /// A reply that is not what the gateway sent, and how it came to be.
-struct Spoilt {
-    how: String,
-    response: Response,
-    wrong: Wrong,
+pub struct Spoilt {
+    pub how: String,
+    pub response: Response,
+    pub wrong: Wrong,
+    /// Tried however few ways there is time for.
+    always: bool,
 }
 
 /// What is wrong with a reply decides what may not be read out of it.
 #[derive(Clone, Copy, PartialEq)]
-enum Wrong {
+pub enum Wrong {
     /// The body is garbage: neither that money moved nor that the operation never arrived.
     Body,
     /// The status says that it did not work: not that money moved.
     Status,
-    /// It may still make sense, so only a panic is wrong.
+    /// It may still make sense, so only a trap is wrong.
     Perhaps,
 }
 
-/// Replaces each reply of `transcript` by many spoilt ones; what happens that should not is returned in words.
-pub fn check<C: Connector>(ctx: &Context, operation: &Operation, transcript: &[Exchange]) -> Vec<String> {
-    let mut problems = Vec::new();
+/// Replaces each reply of `transcript` by spoilt ones, each in at most `ways` ways.
+pub fn check(
+    subject: &dyn Subject,
+    ctx: &Context,
+    operation: &Operation,
+    transcript: &[Exchange],
+    ways: usize,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for (position, exchange) in transcript.iter().enumerate() {
-        for spoilt in spoil(&exchange.response) {
+        for spoilt in thinned(spoil(&exchange.response), ways) {
             let mut played: Vec<_> = transcript.iter().take(position).cloned().collect();
             played.push(Exchange { request: exchange.request.clone(), response: spoilt.response });
-            let problem = match twice(|| play::perform::<C>(ctx, operation, &played)) {
-                Err(differences) => differences.join("\n"),
-                Ok(End::Panicked(message)) => format!("it panicked: {message}"),
-                Ok(End::Diverged { .. }) => "it diverged".to_owned(),
-                Ok(End::Returned(result)) if is_too_much(&result, spoilt.wrong) => format!("it returned {result:?}"),
-                Ok(End::Returned(_) | End::Asked(_)) => continue,
-            };
-            problems.push(format!("reply {}, {}: {problem}", position + 1, spoilt.how));
+            let end = subject.perform(ctx, operation, &played);
+            let how = format!("reply {}, {}", position + 1, spoilt.how);
+            findings.extend(judge(&how, &end, spoilt.wrong).map(|finding| finding.at_exchange(position)));
         }
     }
-    problems
+    few(findings)
 }
 
-/// The same for a webhook. Bodies that were changed after they were signed must not come with a proof.
-pub fn check_webhook<C: Connector>(ctx: &Context, inbound: &Inbound, secrets: &Secrets) -> Result<(), Vec<String>> {
-    let response = Response { status: 200, headers: Vec::new(), body: inbound.body.clone() };
-    for spoilt in spoil(&response).into_iter().filter(|spoilt| spoilt.response.body != inbound.body) {
-        let forged = Inbound { body: spoilt.response.body, ..inbound.clone() };
-        let problem = match twice(|| play::receive::<C>(ctx, &forged, secrets))? {
-            End::Panicked(message) => format!("it panicked: {message}"),
-            End::Returned(Ok(delivery)) if delivery.events.iter().any(|event| event.proof.is_some()) => {
-                "an event has a proof, and its body is not the one that was signed".to_owned()
-            }
-            End::Returned(_) => continue,
-            End::Asked(_) | End::Diverged { .. } => "it asked for an exchange".to_owned(),
-        };
-        return Err(vec![format!("the webhook, {}: {problem}", spoilt.how)]);
+/// What may not come of a reply with this wrong about it; `how` says what it is.
+pub fn judge(how: &str, end: &End<Result<Outcome, Failure>>, wrong: Wrong) -> Option<Finding> {
+    match end {
+        End::Returned(result) if is_too_much(result, wrong) => {
+            Some(Finding::error(Rule::Garbage, format!("{how}: it returned {result:?}")))
+        }
+        End::Returned(Err(failure)) if failure.message.contains(PERSONAL) => {
+            let says = format!("{how}: its failure holds a customer's address, and failures go to logs");
+            Some(Finding::error(Rule::Secret, says))
+        }
+        End::Returned(_) | End::Asked(_) => None,
+        // A currency of "?" that a gateway says is handed on by many a connector, and refused by the host.
+        End::Unfit(_) if wrong == Wrong::Perhaps => None,
+        End::Diverged { .. } | End::Trapped(_) | End::Unfit(_) => {
+            Some(Finding::error(rule_of(end), format!("{how}: {}", told(end))))
+        }
     }
-    Ok(())
+}
+
+/// The first finding of each rule at each exchange, which says how many more there are: they have one cause.
+pub fn few(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: BTreeMap<_, (Finding, usize)> = BTreeMap::new();
+    for finding in findings {
+        let group = (finding.at.exchange, finding.severity, finding.rule);
+        kept.entry(group).and_modify(|(_, more)| *more += 1).or_insert((finding, 0));
+    }
+    let told = |(mut finding, more): (Finding, usize)| {
+        if more > 0 {
+            // Behind the sentence: what follows it in further lines is the trace of a trap.
+            let end = finding.says.find('\n').unwrap_or(finding.says.len());
+            finding.says.insert_str(end, &format!(" (and {more} more like it)"));
+        }
+        finding
+    };
+    kept.into_values().map(told).collect()
+}
+
+/// At most about `ways` of them, at even distances; never without those that are always tried.
+pub fn thinned(all: Vec<Spoilt>, ways: usize) -> Vec<Spoilt> {
+    let always = all.iter().filter(|spoilt| spoilt.always).count();
+    let step = (all.len() - always).div_ceil(ways.saturating_sub(always).max(1)).max(1);
+    all.into_iter().enumerate().filter(|(index, spoilt)| spoilt.always || index % step == 0).map(|(_, it)| it).collect()
 }
 
 fn is_too_much(result: &Result<Outcome, Failure>, wrong: Wrong) -> bool {
@@ -88,47 +124,74 @@ fn is_too_much(result: &Result<Outcome, Failure>, wrong: Wrong) -> bool {
     }
 }
 
-fn spoil(reply: &Response) -> Vec<Spoilt> {
+/// Everything that is done to a reply.
+pub fn spoil(reply: &Response) -> Vec<Spoilt> {
     let json: Option<Value> = serde_json::from_slice(&reply.body).ok();
-    let with_body =
-        |how: String, body: Vec<u8>, wrong| Spoilt { how, response: Response { body, ..reply.clone() }, wrong };
-    let mut all = Vec::new();
+    let with_body = |how: String, body: Vec<u8>, wrong| Spoilt {
+        how,
+        response: Response { body, ..reply.clone() },
+        wrong,
+        always: wrong == Wrong::Body,
+    };
+    let mut all: Vec<_> =
+        garbage().into_iter().map(|(how, body)| with_body(format!("replaced by {how}"), body, Wrong::Body)).collect();
+    let flipped = reply.body.iter().map(|byte| byte ^ 0x80).collect();
+    all.push(with_body("with every highest bit flipped".to_owned(), flipped, Wrong::Body));
+    for status in [200, 400, 500] {
+        let how = format!("replaced by somebody's address, with status {status}");
+        let response = Response { status, ..reply.clone() };
+        all.push(Spoilt {
+            response: Response { body: PERSONAL.into(), ..response },
+            ..with_body(how, Vec::new(), Wrong::Body)
+        });
+    }
     // A part of a JSON object is none; a part of a plain text may be as good as the whole.
     let is_structured = json.as_ref().is_some_and(|value| value.is_object() || value.is_array());
     let cut_is = if is_structured { Wrong::Body } else { Wrong::Perhaps };
     let step = reply.body.len().div_ceil(CUTS_MAX).max(1);
     for end in (0..reply.body.len()).step_by(step) {
         let cut = reply.body.get(..end).unwrap_or_default().to_vec();
-        all.push(with_body(format!("cut after {end} bytes"), cut, cut_is));
+        all.push(Spoilt { always: false, ..with_body(format!("cut after {end} bytes"), cut, cut_is) });
     }
-    for (how, body) in garbage() {
-        all.push(with_body(format!("replaced by {how}"), body, Wrong::Body));
-    }
-    let flipped = reply.body.iter().map(|byte| byte ^ 0x80).collect();
-    all.push(with_body("with every highest bit flipped".to_owned(), flipped, Wrong::Body));
     for status in STATUSES.into_iter().filter(|status| *status != reply.status) {
         let wrong = if status >= 300 { Wrong::Status } else { Wrong::Perhaps };
         let response = Response { status, ..reply.clone() };
-        all.push(Spoilt { how: format!("with status {status}"), response, wrong });
+        all.push(Spoilt { how: format!("with status {status}"), response, wrong, always: false });
     }
     if let Some(Value::Object(members)) = json {
-        for name in members.keys() {
-            let mut fewer = members.clone();
-            fewer.remove(name);
-            let body = Value::Object(fewer).to_string().into_bytes();
-            all.push(with_body(format!("without {name:?}"), body, Wrong::Perhaps));
-            for other in [Value::Null, true.into(), (-1).into(), "?".into(), Value::Array(Vec::new())] {
-                let how = format!("with {other} as {name:?}");
-                let mut changed = members.clone();
-                changed.insert(name.clone(), other);
-                all.push(with_body(how, Value::Object(changed).to_string().into_bytes(), Wrong::Perhaps));
-            }
-        }
+        all.extend(with_members(&members).map(|(how, body)| with_body(how, body, Wrong::Perhaps)));
     }
     all
 }
 
-fn garbage() -> Vec<(&'static str, Vec<u8>)> {
+/// An object without each of its members, with something else in its place, and with more than it had.
+fn with_members(members: &serde_json::Map<String, Value>) -> impl Iterator<Item = (String, Vec<u8>)> {
+    let changed = |name: &str, other: Value| {
+        let mut changed = members.clone();
+        changed.insert(name.to_owned(), other);
+        Value::Object(changed).to_string().into_bytes()
+    };
+    let each = members.keys().flat_map(move |name| {
+        let mut fewer = members.clone();
+        fewer.remove(name);
+        let without = (format!("without {name:?}"), Value::Object(fewer).to_string().into_bytes());
+        let others = [Value::Null, true.into(), (-1).into(), "?".into(), Value::Array(Vec::new())].map(|other| {
+            let how = format!("with {other} as {name:?}");
+            (how, changed(name, other))
+        });
+        [without].into_iter().chain(others)
+    });
+    // The rest of the member's line, and of all the others, has to find room too.
+    let room = BODY_MAX_BYTES.saturating_sub(changed("padding", "".into()).len());
+    let more = [
+        ("with a customer's address more".to_owned(), changed("customer_email", PERSONAL.into())),
+        ("filled up to a mebibyte".to_owned(), changed("padding", "x".repeat(room).into())),
+    ];
+    each.chain(more)
+}
+
+/// What no gateway means.
+pub fn garbage() -> Vec<(&'static str, Vec<u8>)> {
     let text = |text: &str| text.as_bytes().to_vec();
     vec![
         ("nothing", Vec::new()),
@@ -142,6 +205,26 @@ fn garbage() -> Vec<(&'static str, Vec<u8>)> {
         ("what is no UTF-8", vec![0xff, 0xfe, 0x80, 0xc0]),
         ("a hundred thousand brackets", "[".repeat(DEPTH).into_bytes()),
         ("a hundred thousand objects", "{\"a\":".repeat(DEPTH).into_bytes()),
-        ("a megabyte", vec![b'x'; 1 << 20]),
+        ("a mebibyte", vec![b'x'; BODY_MAX_BYTES]),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_ways_still_have_every_garbage() {
+        let body = br#"{"id":"ch_1","amount":1250,"currency":"EUR"}"#.to_vec();
+        let all = || spoil(&Response { status: 200, headers: Vec::new(), body: body.clone() });
+        let garbage = all().iter().filter(|spoilt| spoilt.always).count();
+        assert_eq!(garbage, 16);
+        assert_eq!(thinned(all(), usize::MAX).len(), all().len());
+        for ways in [0, 24, 60] {
+            let few = thinned(all(), ways);
+            assert!(few.len() <= ways.max(garbage + 1) + 1, "{} of {ways}", few.len());
+            assert_eq!(few.iter().filter(|spoilt| spoilt.always).count(), garbage);
+        }
+        assert!(all().iter().all(|spoilt| spoilt.response.body.len() <= BODY_MAX_BYTES));
+    }
 }

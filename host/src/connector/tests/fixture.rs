@@ -32,6 +32,7 @@ pub const ASK_ALWAYS: &str = "(loop $again (call $ask) (br $again)) (unreachable
 
 /// One component to be: wat for the bodies of its functions.
 pub struct Fixture {
+    /// The contract that it keeps, whichever version of it.
     pub wit: String,
     pub descriptor: Descriptor,
     /// Body of the core start function; none for no start function.
@@ -41,6 +42,8 @@ pub struct Fixture {
     /// Leaves the address of the result.
     pub perform: String,
     pub receive: &'static str,
+    /// Further fields of the module.
+    pub beside: &'static str,
     /// Length of what `$giant` says, in bytes.
     pub giant_bytes: u32,
     /// The approval that `$captured` returns.
@@ -56,6 +59,7 @@ impl Default for Fixture {
             describe: "",
             perform: ASK_NEVER.to_owned(),
             receive: "(global.get $received)",
+            beside: "",
             giant_bytes: 8 << 20,
             currency: "EUR",
         }
@@ -120,13 +124,14 @@ impl Fixture {
         let received = data.received();
         // Begins on the first page that `perform` has to grow into, so that it is all zeros.
         let giant = data.words(&[1, 0, 4 << 16, self.giant_bytes]);
+        let version = self.version();
         let start = self.start.map_or(String::new(), |body| format!("(func $start {body}) (start $start)"));
         format!(
             r#"(module
-  (import "interlock:connector/egress@0.1.0" "exchange" (func $exchange
+  (import "interlock:connector/egress@{version}" "exchange" (func $exchange
     (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
-  (import "interlock:connector/signatures@0.1.0" "verify" (func $verify (param i32 i32 i32 i32 i32 i32 i32 i32)))
-  (import "interlock:connector/log@0.1.0" "write" (func $write (param i32 i32 i32)))
+  (import "interlock:connector/signatures@{version}" "verify" (func $verify (param i32 i32 i32 i32 i32 i32 i32 i32)))
+  (import "interlock:connector/log@{version}" "write" (func $write (param i32 i32 i32)))
   (memory (export "memory") 4)
   (global $free (mut i32) (i32.const 131072))
   (global $not_processed i32 (i32.const {not_processed}))
@@ -151,20 +156,28 @@ impl Fixture {
   (func $say (call $write (i32.const 2) (i32.const {url}) (i32.const {url_length})))
   (func $deep (result i32) (i32.add (i32.const 1) (call $deep)))
   {start}
-  (func (export "interlock:connector/description@0.1.0#describe") (result i32) {describe} (global.get $descriptor))
-  (func (export "interlock:connector/gateway@0.1.0#perform") (param i32) (result i32) {perform})
-  (func (export "interlock:connector/sessions@0.1.0#open-session") (param i32 i32 i64 i32 i32) (result i32)
+  {beside}
+  (func (export "interlock:connector/description@{version}#describe") (result i32) {describe} (global.get $descriptor))
+  (func (export "interlock:connector/gateway@{version}#perform") (param i32) (result i32) {perform})
+  (func (export "interlock:connector/sessions@{version}#open-session") (param i32 i32 i64 i32 i32) (result i32)
     (i32.const 16))
-  (func (export "interlock:connector/webhooks@0.1.0#receive")
+  (func (export "interlock:connector/webhooks@{version}#receive")
     (param i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) {receive})
-  (func (export "interlock:connector/settlement@0.1.0#read") (param i32 i32 i64 i32 i32 i32 i32) (result i32)
+  (func (export "interlock:connector/settlement@{version}#read") (param i32 i32 i64 i32 i32 i32 i32) (result i32)
     (i32.const 16))
   {segments})"#,
+            beside = self.beside,
             describe = self.describe,
             perform = self.perform,
             receive = self.receive,
             segments = data.segments(),
         )
+    }
+
+    /// The version of the contract that it is written for.
+    fn version(&self) -> &str {
+        let package = self.wit.lines().find_map(|line| line.strip_prefix("package interlock:connector@"));
+        package.and_then(|rest| rest.strip_suffix(';')).unwrap()
     }
 }
 

@@ -178,6 +178,55 @@ fn logs_are_bounded_and_said_once() {
     });
 }
 
+/// What a connector says is one line of its own, also where it is made to look like several, or to move a terminal's
+/// cursor.
+#[test]
+fn a_line_is_one_line() {
+    let (lines, written) = mpsc::channel();
+    // "a\r\nb\x1b[2J" at the address after the data.
+    let perform = "(i64.store (i32.const 100000) (i64.const 0x4a325b1b620a0d61))
+        (call $write (i32.const 2) (i32.const 100000) (i32.const 8)) (global.get $not_processed)";
+    let engine = engine();
+    let version = admitted(&engine, &performing(perform));
+    tracing::subscriber::with_default(Texts(lines), || {
+        engine.perform_here(&version, &context(), &cancel(), Arc::default()).unwrap();
+    });
+    assert_eq!(written.try_iter().collect::<Vec<_>>(), ["a  b [2J"]);
+}
+
+/// The messages of connectors.
+struct Texts(mpsc::Sender<String>);
+
+impl tracing::field::Visit for &Texts {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0.send(format!("{value:?}")).unwrap();
+        }
+    }
+}
+
+impl tracing::Subscriber for Texts {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "connector"
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut &*self);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
 /// Counts events of connectors.
 struct Lines(mpsc::Sender<()>);
 

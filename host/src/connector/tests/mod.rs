@@ -1,15 +1,22 @@
 //! The engine against components that are hand-made for each test, and against the mock connector.
 
 mod admission;
+mod child;
+mod compat;
 mod descriptor;
-mod fixture;
+mod edges;
+pub mod fixture;
 mod images;
+mod imports;
 mod limits;
 mod meters;
 mod mock;
+mod promises;
 mod registry;
+mod report;
 mod runs;
 mod sanity;
+mod seeds;
 
 use std::sync::Arc;
 

@@ -102,13 +102,24 @@ fn the_other_outcomes_are_bounded_too() {
     let decline = Decline {
         code: DeclineCode::Other,
         gateway_code: "05".to_owned(),
+        network_code: None,
         message: "x".repeat(2000),
         advice: RetryAdvice::Never,
         gateway_reference: None,
         references: vec![],
         reopenable_for_seconds: 0,
     };
-    detail(outcome(&Outcome::Declined(decline), OperationKind::Authorize));
+    detail(outcome(&Outcome::Declined(decline.clone()), OperationKind::Authorize));
+    let of_network = |code: &str| {
+        let decline = Decline { network_code: Some(code.to_owned()), message: String::new(), ..decline.clone() };
+        outcome(&Outcome::Declined(decline), OperationKind::Authorize)
+    };
+    for good in ["5", "05 : Do not honor", &"x".repeat(64)] {
+        assert_eq!(of_network(good), Ok(()));
+    }
+    for bad in ["", "\0", "0\n5", "é", &"x".repeat(65)] {
+        assert!(detail(of_network(bad)).starts_with("network-code"), "{bad:?}");
+    }
     assert_eq!(outcome(&Outcome::NeverReceived, OperationKind::Sync), Ok(()));
     detail(outcome(&Outcome::NeverReceived, OperationKind::Authorize));
 }

@@ -137,6 +137,10 @@ pub struct Decline {
     pub code: DeclineCode,
     #[component(name = "gateway-code")]
     pub gateway_code: String,
+    /// The card network's or issuer's own code. Not there in what was written down before contract 0.2.0.
+    #[component(name = "network-code")]
+    #[serde(default)]
+    pub network_code: Option<String>,
     pub message: String,
     pub advice: RetryAdvice,
     #[component(name = "gateway-reference")]

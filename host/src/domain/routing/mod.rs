@@ -9,7 +9,7 @@
 //! 3. By `priority`, lower first. Among equals by weight (see [`shares`]), and else by time of creation. An account whose
 //!    breaker is open comes after all others.
 
-mod shuffle;
+pub(super) mod shuffle;
 
 use strum::{IntoStaticStr, VariantArray};
 

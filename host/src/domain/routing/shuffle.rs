@@ -38,7 +38,7 @@ fn minus_log2(hash: u64) -> u64 {
 
 /// Mixes two ids into 64 bits that look drawn by lot. Not for secrets; never changed, because hosts of two versions
 /// must agree.
-fn hash(payment: u128, account: u128) -> u64 {
+pub(in crate::domain) fn hash(payment: u128, account: u128) -> u64 {
     halves(payment).into_iter().chain(halves(account)).fold(0, |state, half| mix(state ^ half))
 }
 

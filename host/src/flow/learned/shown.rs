@@ -8,7 +8,7 @@ use crate::connector::types::{ActionNeeded, CustomerAction, Decline, RetryAdvice
 #[must_use]
 pub fn not_sent() -> Value {
     json!({
-        "code": "gateway_unreachable", "decline_code": null, "gateway_code": null,
+        "code": "gateway_unreachable", "decline_code": null, "gateway_code": null, "network_code": null,
         "message": "The gateway could not be reached, or did nothing; no money was moved.", "advice": "same_gateway_later",
     })
 }
@@ -23,7 +23,7 @@ pub fn declined(decline: &Decline) -> Value {
     };
     json!({
         "code": "payment_declined", "decline_code": <&str>::from(decline.code), "gateway_code": decline.gateway_code,
-        "message": decline.message, "advice": advice,
+        "network_code": decline.network_code, "message": decline.message, "advice": advice,
     })
 }
 

@@ -13,7 +13,7 @@ use super::{Answer, Call, Fault, Refusal, answer, create_payment::key_of};
 use crate::{
     app::App,
     connector::{
-        Version,
+        Role, Version,
         types::{Descriptor, KeyEncoding},
     },
     domain::id::{GatewayAccountId, MerchantId},
@@ -25,8 +25,8 @@ use crate::{
     view::gateway_account::GatewayAccountView,
 };
 
-pub use settings::Entered;
-use settings::{Checked, Present};
+use settings::Present;
+pub use settings::{Checked, Entered};
 
 /// How long the value before the newest still proves webhooks: gateways sign with the old one for a while.
 const OLD_SECRET_LIFE: TimeDelta = TimeDelta::hours(24);
@@ -34,6 +34,12 @@ const OLD_SECRET_LIFE: TimeDelta = TimeDelta::hours(24);
 const SECRET_VERSIONS_MAX: usize = 5;
 /// The status of an answer that tells of something new.
 const CREATED: i16 = 201;
+
+/// What would be kept of a new account's settings, where no account is made of them.
+pub fn check_new(descriptor: &Descriptor, entered: Entered, allow_private_networks: bool) -> Result<Checked, Refusal> {
+    let nothing = Present { public: &BTreeMap::new(), secrets: Vec::new(), is_made: false };
+    settings::merge(descriptor, &nothing, entered, allow_private_networks)
+}
 
 /// A new account, checked field by field at the edge. May hold secrets: no Debug.
 pub struct NewAccount {
@@ -115,10 +121,9 @@ pub async fn delete_account(app: &App, merchant: MerchantId, id: GatewayAccountI
     deleted.await.map(drop)
 }
 
-/// The account's secrets for the wire: every version that still counts, the present one first. Changes nothing and
-/// asks nobody.
-pub fn holes_secrets(app: &App, account: &GatewayAccount) -> Result<Holes, Refusal> {
-    let version = loaded_version(app, &account.connector);
+/// The account's secrets for the wire: every one that still counts, the present one first, with the encodings that the
+/// very version declares whose holes they fill. Changes nothing and asks nobody.
+pub fn holes_secrets(app: &App, account: &GatewayAccount, version: &Version) -> Result<Holes, Refusal> {
     let now = app.clock.now();
     let mut holes = Holes::new();
     for (name, versions) in &account.secrets {
@@ -130,9 +135,7 @@ pub fn holes_secrets(app: &App, account: &GatewayAccount) -> Result<Holes, Refus
                 account.id()
             )))
         })?;
-        let declared = version
-            .as_ref()
-            .and_then(|version| version.descriptor().settings.iter().find(|setting| setting.name == *name));
+        let declared = version.descriptor().settings.iter().find(|setting| setting.name == *name);
         let encoding = declared.map_or(KeyEncoding::Utf8, |setting| setting.key_encoding);
         holes = holes.with_secret(name, encoding, opened);
     }
@@ -316,19 +319,13 @@ fn record(account: &GatewayAccount, name: &str) -> String {
 fn active_version(app: &App, connector: &str) -> Result<Arc<Version>, Refusal> {
     app.registry.active(connector).ok_or_else(|| {
         let listed = app.registry.list();
-        let names: Vec<_> = listed.iter().filter(|listed| listed.active).map(|listed| listed.version.name()).collect();
+        let names: Vec<_> =
+            listed.iter().filter(|listed| listed.role == Role::Active).map(|listed| listed.version.name()).collect();
         let detail = match names.as_slice() {
             [] => "no connector is installed and active".to_owned(),
             names => format!("is not an installed and active connector; there are: {}", names.join(", ")),
         };
         Refusal::Invalid(vec![Fault::new("/connector", detail)])
-    })
-}
-
-/// The active version, or any that is loaded: operations outlive the version that began them.
-pub(super) fn loaded_version(app: &App, connector: &str) -> Option<Arc<Version>> {
-    app.registry.active(connector).or_else(|| {
-        app.registry.list().into_iter().map(|listed| listed.version).find(|version| version.name() == connector)
     })
 }
 

@@ -32,6 +32,7 @@ use crate::{
     },
     domain::{
         book::{Book, Features, Refused},
+        connector_life::State as Life,
         id::{GatewayAccountId, OperationId, PaymentId},
         payment::{Event, State},
     },
@@ -185,22 +186,43 @@ async fn ground(app: &App, payment: &Payment, number: i32, kind: OperationKind) 
         store::operations::first_of_attempt(&mut conn, payment.merchant_id, payment.payment_id, number).await?;
     let ended = store::operations::ended(&mut conn, payment.merchant_id, payment.payment_id, number).await?;
     drop(conn);
-    let digest: Option<[u8; 32]> = attempt.digest.as_slice().try_into().ok();
-    let pinned = || digest.and_then(|digest| app.registry.by_digest(&digest));
-    // What made the action reads what came of it; everything else is begun by the version that is active now.
-    let version = if kind == OperationKind::Complete {
-        pinned().or_else(|| app.registry.active(&attempt.connector))
-    } else {
-        app.registry.active(&attempt.connector).or_else(pinned)
-    };
-    let version = version.ok_or_else(|| Refusal::Unavailable {
-        what: format!("connector {}", attempt.connector),
-        retry_after_s: super::RETRY_AFTER_UNAVAILABLE_S,
-    })?;
+    let version = version_for(app, payment, &attempt, kind).await?;
     let references = read("attempts", attempt.gateway_references.clone())?;
     let captures = ended.into_iter().filter_map(|ended| captured(ended.outcome?)).collect();
     let authorize = authorize.map(OperationId::from_uuid);
     Ok(Ground { account, version, references, authorize, captures })
+}
+
+/// The version that begins it. What made the action reads what came of it, unless it was retired: a host that has not
+/// loaded it yet does not take another one. Everything else is begun by the version that is chosen now, or, where none is,
+/// by the one before as long as nobody has withdrawn it.
+async fn version_for(
+    app: &App,
+    payment: &Payment,
+    attempt: &store::attempts::Attempt,
+    kind: OperationKind,
+) -> Result<Arc<Version>, Refusal> {
+    let digest: Option<[u8; 32]> = attempt.digest.as_slice().try_into().ok();
+    let chosen = || {
+        let chosen = app.registry.choose(&attempt.connector, payment.id());
+        // What a canary has no operation for, the version beside it may have.
+        let able = |version: &Arc<Version>| version.descriptor().rules(kind).is_some();
+        chosen.filter(able).or_else(|| app.registry.active(&attempt.connector))
+    };
+    let pinned = digest.and_then(|digest| app.registry.by_digest(&digest));
+    let version = if kind != OperationKind::Complete {
+        chosen().or_else(|| digest.and_then(|digest| app.registry.in_use(&digest)))
+    } else if pinned.is_some() {
+        pinned
+    } else {
+        let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+        let state = store::connectors::state_of(&mut conn, &attempt.digest).await?;
+        if state.is_none_or(|(state, _)| state == Life::Retired) { chosen() } else { None }
+    };
+    version.ok_or_else(|| Refusal::Unavailable {
+        what: format!("connector {}", attempt.connector),
+        retry_after_s: super::RETRY_AFTER_UNAVAILABLE_S,
+    })
 }
 
 fn captured(outcome: serde_json::Value) -> Option<Pairs> {

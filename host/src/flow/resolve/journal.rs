@@ -100,7 +100,7 @@ pub fn question(
 }
 
 /// The exchanges that have a complete reply, up to the first that has none.
-pub(super) fn answered(journal: &[Journaled]) -> Result<Vec<Exchange>, store::Error> {
+pub fn answered(journal: &[Journaled]) -> Result<Vec<Exchange>, store::Error> {
     let mut transcript = Vec::with_capacity(journal.len());
     for exchange in journal {
         let (Some(status), Some(headers), Some(body)) = (exchange.status, &exchange.headers, &exchange.body) else {

@@ -12,15 +12,15 @@ use uuid::Uuid;
 mod journal;
 mod secrets;
 
-pub use self::journal::{pinned, question, subject, target};
+pub use self::journal::{answered, pinned, question, subject, target};
 use self::{
-    journal::{answered, ways},
+    journal::ways,
     secrets::{account_secrets, holes, secrets_changed},
 };
 use super::{
     Refusal,
     advance::{self, Concluded, Subject},
-    answer,
+    answer, connectors,
     drive::{self, Ended, OwnedReply, Running, What, read},
     expire,
     prepare::{self, First},
@@ -338,6 +338,8 @@ async fn take_over(app: &Arc<App>, mut case: Case) -> Result<(), Stuck> {
         },
         Err(what) => Ended { what, reply: None },
     };
+    let underway = &case.subject.underway;
+    connectors::ended(&underway.version, underway.operation.action.kind(), &ended.what);
     conclude(app, &mut case.subject, ended).await;
     Ok(())
 }
@@ -400,7 +402,8 @@ async fn ask(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
         return Err(Stuck::Lacking("an operation that can be asked about".into()));
     };
     let (sync_id, operation, context) = question(app, underway, &case.subject.references, target);
-    let (_, first) = prepare::first_run(app, &underway.version, &context, &operation).await?;
+    let merchant = MerchantId::from_uuid(case.subject.leased.merchant_id);
+    let (_, first) = prepare::first_run(app, merchant, &underway.version, &context, &operation).await?;
     let request = match first {
         First::Send(request) if request.effect == Effect::Reads => request,
         First::Send(_) => return unknown(app, case, "a question must only read; the connector wants to write").await,

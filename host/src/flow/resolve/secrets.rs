@@ -61,5 +61,5 @@ pub(super) async fn account_secrets(app: &App, case: &Case) -> Result<Holes, Stu
     // A deleted account's operations are still finished: its row stays.
     let row = store::gateway_accounts::get(&mut conn, case.subject.payment.merchant(), account).await?;
     let row = row.ok_or_else(|| Stuck::Lacking(format!("gateway account {account}")))?;
-    Ok(manage_accounts::holes_secrets(app, &row)?)
+    Ok(manage_accounts::holes_secrets(app, &row, &case.subject.underway.version)?)
 }

@@ -39,7 +39,7 @@ struct EntryView<'a> {
     id: String,
     /// `audit_entry`
     object: &'static str,
-    /// `operator`, or `connectors folder` where a host found a component at its start.
+    /// `operator`, `connectors folder` where a host found a component at its start, or `switch` where it acted by itself.
     actor: &'a str,
     /// The header `Request-Id` of the call that did it.
     request_id: Option<&'a str>,

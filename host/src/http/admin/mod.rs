@@ -1,6 +1,10 @@
 //! `/admin`: what operators do, on a listener of their own.
 
 mod audit_log;
+mod connector_health;
+mod connector_life;
+mod connector_log;
+mod connector_report;
 mod connectors;
 mod merchants;
 mod notices;
@@ -23,6 +27,9 @@ pub fn routes() -> OpenApiRouter<Http> {
     OpenApiRouter::new()
         .merge(merchants::routes())
         .merge(connectors::routes())
+        .merge(connector_life::routes())
+        .merge(connector_health::routes())
+        .merge(connector_log::routes())
         .merge(operations::routes())
         .merge(reviews::routes())
         .merge(resolve::routes())

@@ -35,10 +35,12 @@ struct NoticeView<'a> {
     /// `notice`
     object: &'static str,
     /// `endpoint_disabled`: this host switched a merchant's webhook endpoint off. `detail` says why (`gone`, `failing`).
+    /// `canary_rolled_back`, `connector_quarantined`: a host took a version of a connector back or out; `detail` says which
+    /// and what was counted.
     kind: &'a str,
-    /// `mer_…`
-    merchant: String,
-    /// The id of what it is about: `whe_…`.
+    /// `mer_…`; null: it is about the installation.
+    merchant: Option<String>,
+    /// The id of what it is about: `whe_…`, or the name of a connector.
     subject: &'a str,
     #[schema(value_type = Object)]
     detail: &'a Value,
@@ -51,7 +53,7 @@ impl<'a> NoticeView<'a> {
             id: notice.id().to_string(),
             object: "notice",
             kind: &notice.kind,
-            merchant: MerchantId::from_uuid(notice.merchant_id).to_string(),
+            merchant: (!notice.merchant_id.is_nil()).then(|| MerchantId::from_uuid(notice.merchant_id).to_string()),
             subject: &notice.subject,
             detail: &notice.detail,
             created_at: time(notice.created_at),

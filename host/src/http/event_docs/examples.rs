@@ -120,8 +120,9 @@ fn payment(kind: &str) -> Payment {
         ),
         last_error: (status == State::Failed).then(|| {
             json!({
-                "code": "payment_declined", "decline_code": "insufficient_funds", "gateway_code": "51",
-                "message": "Insufficient funds", "advice": "other_gateway",
+                "code": "payment_declined", "decline_code": "insufficient_funds",
+                "gateway_code": "insufficient_funds", "network_code": "51", "message": "Insufficient funds",
+                "advice": "other_gateway",
             })
         }),
         description: None,
@@ -150,8 +151,8 @@ fn refund(kind: &str) -> (Refund, i32) {
         gateway_reference: if status == "succeeded" { Some("re_3Fw7".to_owned()) } else { None },
         last_error: (status == "failed").then(|| {
             json!({
-                "code": "payment_declined", "decline_code": "generic", "gateway_code": null,
-                "message": "The refund was refused", "advice": "never",
+                "code": "payment_declined", "decline_code": "other", "gateway_code": "refund_refused",
+                "network_code": null, "message": "The refund was refused", "advice": "never",
             })
         }),
         created_at: at(),

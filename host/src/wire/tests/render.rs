@@ -114,6 +114,18 @@ fn forms_read_back_what_filled_them() {
     }
 }
 
+/// A connector that hopes for a template language that fills what looks like a hole: there is none, text is text.
+#[test]
+fn text_that_looks_like_a_hole_is_text() {
+    for words in ["{{card-number}}", "${secret:api_key}", "%(api_key)s", "<card-number/>", "[card-number]", "{api_key}"]
+    {
+        let json = Request { body: Body::Json(vec![text(&format!("{{\"note\":\"{words}\"}}"))]), ..charge(BASE) };
+        assert_eq!(rendered(&json).body.as_slice(), format!("{{\"note\":\"{words}\"}}").as_bytes());
+        let said = header("x-note", vec![text(words)]);
+        assert_eq!(rendered(&said).headers["x-note"], words);
+    }
+}
+
 #[test]
 fn raw_bodies_are_filled_as_they_are() {
     let template = vec![text("<key>"), Segment::Secret("api_key".to_owned()), text("</key>")];

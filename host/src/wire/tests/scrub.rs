@@ -158,6 +158,39 @@ fn headers_are_scrubbed_and_cookies_dropped() {
     );
 }
 
+/// A key that holds what ends a string or a field, echoed as it is in what is no sound JSON and no sound form. Found by
+/// fuzzing.
+#[test]
+fn a_secret_that_breaks_its_grammar_is_found() {
+    let awkward = "sk&live=\"quoted\"\\back";
+    let holes = crate::vault::Holes::new().with_secret(
+        "api_key",
+        crate::connector::types::KeyEncoding::Utf8,
+        vec![crate::vault::Secret::from(awkward)],
+    );
+    let scrubber = Scrubber::new(&holes);
+    for content_type in ["application/json", "application/x-www-form-urlencoded", "text/plain"] {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        for before in ["", "{", "{\"error\":\"", "{\"error\":", "a=b&error=", "\"", "error="] {
+            let reply = scrubber.response(400, &headers, format!("{before}{awkward}\"}}&x=y").as_bytes());
+            let body = String::from_utf8(reply.body).unwrap();
+            assert!(!body.contains(awkward) && body.contains("[secret:api_key]"), "{content_type} {before}: {body}");
+        }
+    }
+}
+
+/// However deep a reply is nested, the host neither gives up on it nor runs out of stack, and finds what stands at the
+/// bottom.
+#[test]
+fn a_deep_reply_is_scrubbed_to_its_bottom() {
+    let (open, close) = ("[{\"a\":".repeat(100_000), "}]".repeat(100_000));
+    assert_eq!(scrubbed(&format!("{open}1{close}")), format!("{open}1{close}"));
+    let key = serde_json::Value::from(API_KEY).to_string();
+    let reply = scrubbed(&format!("{open}{key}{close}"));
+    assert!(!reply.contains(key.trim_matches('"')) && reply.contains("[secret:api_key]"));
+}
+
 /// A reply is not slower to scrub than to read, whatever it is made of.
 #[test]
 fn a_large_reply_is_scrubbed_in_good_time() {

@@ -27,9 +27,9 @@ pub fn two_payments(world: &mut World) -> anyhow::Result<[Payment; 2]> {
     let payment = world.payment(None)?;
     world.postgres.set("log_min_duration_statement", Some("0"))?;
     let keys = Keys::fresh(world.fresh_prefix());
-    let tally = load::burst(&[(payment.clone(), 1)], &keys, || Ok(()))?;
+    let tally = load::exactly(&payment, &keys, 1, 1)?;
     tally.must_be_good()?;
-    let tally = load::burst(&[(payment, 1)], &keys, || Ok(()))?;
+    let tally = load::exactly(&payment, &keys, 1, 1)?;
     tally.must_be_good()?;
     std::thread::sleep(WRITTEN);
     world.postgres.set("log_min_duration_statement", None)?;

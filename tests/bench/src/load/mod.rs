@@ -1,4 +1,4 @@
-//! The load generator: closed loops for rates, an open loop for latencies, a burst for memory.
+//! The load generator: closed loops for rates, an open loop for latencies.
 //!
 //! One thread, one connection for each request in flight, each used again and again. In the open loop a request's time
 //! begins when it was due, not when it could be sent: a host that stands still for a second is charged for everybody
@@ -28,8 +28,6 @@ use crate::stats::{float, microseconds};
 
 /// Beyond its windows a load ends within this: a gateway's time-out, and some.
 const LATE_MAX: Duration = Duration::from_mins(1);
-/// How often memory is looked at in a burst.
-const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 
 /// Where idempotency keys come from.
 #[derive(Clone)]
@@ -134,6 +132,16 @@ pub fn closed<P>(
     closed: &Closed,
     probe: impl Fn() -> anyhow::Result<P>,
 ) -> anyhow::Result<(Tally, P, P)> {
+    closed_at(std::slice::from_ref(target), keys, closed, probe)
+}
+
+/// The same at several hosts: who is in flight asks one of them, in turn.
+pub fn closed_at<P>(
+    targets: &[Target],
+    keys: &Keys,
+    closed: &Closed,
+    probe: impl Fn() -> anyhow::Result<P>,
+) -> anyhow::Result<(Tally, P, P)> {
     let tally = Rc::new(RefCell::new(Tally::new()));
     let (counting, stop) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
     run(closed.warm + closed.window + LATE_MAX, async {
@@ -141,7 +149,7 @@ pub fn closed<P>(
         let ends = local
             .run_until(async {
                 let mut callers = Vec::new();
-                for _ in 0..closed.in_flight {
+                for target in targets.iter().cycle().take(closed.in_flight) {
                     let mut connection = Connection::open(target.address).await?;
                     let (tally, counting, stop) = (Rc::clone(&tally), Rc::clone(&counting), Rc::clone(&stop));
                     let (target, keys) = (target.clone(), keys.clone());
@@ -207,50 +215,6 @@ pub fn exactly(target: &Target, keys: &Keys, in_flight: usize, count: usize) -> 
             }
             for caller in callers {
                 caller.await.context("a caller does not panic")?;
-            }
-            anyhow::Ok(())
-        });
-        sent.await?;
-        let mut tally = tally.replace(Tally::new());
-        tally.window = began.elapsed();
-        Ok(tally)
-    })
-}
-
-/// Sends one request on each of many connections at once, `look`s now and then until the first is answered, and returns
-/// when all are.
-pub fn burst(
-    targets: &[(Target, usize)],
-    keys: &Keys,
-    mut look: impl FnMut() -> anyhow::Result<()>,
-) -> anyhow::Result<Tally> {
-    let tally = Rc::new(RefCell::new(Tally::new()));
-    let began = Instant::now();
-    run(LATE_MAX, async {
-        let local = LocalSet::new();
-        let sent = local.run_until(async {
-            let mut connections = Vec::new();
-            for (target, count) in targets {
-                for _ in 0..*count {
-                    connections.push((target.clone(), Connection::open(target.address).await?));
-                }
-            }
-            let callers: Vec<_> = connections
-                .into_iter()
-                .map(|(target, mut connection)| {
-                    let (tally, key) = (Rc::clone(&tally), keys.take());
-                    tokio::task::spawn_local(async move {
-                        let began = Instant::now();
-                        let reply = connection.exchange(&target, &key).await;
-                        tally.borrow_mut().count(reply, began.elapsed());
-                    })
-                })
-                .collect();
-            while callers.iter().any(|caller| !caller.is_finished()) {
-                tokio::time::sleep(SAMPLE_EVERY).await;
-                if callers.iter().all(|caller| !caller.is_finished()) {
-                    look()?;
-                }
             }
             anyhow::Ok(())
         });

@@ -6,7 +6,9 @@ mod deliveries;
 mod delivering;
 mod drain;
 mod fairness;
+mod installed;
 mod lag;
+mod languages;
 mod latency;
 mod memory;
 mod rates;
@@ -14,6 +16,7 @@ mod replay;
 mod runs;
 mod snapshot;
 mod start;
+mod swaps;
 mod webhooks;
 
 use std::collections::HashMap;
@@ -27,6 +30,8 @@ use crate::{plan::Plan, report::Report, world::World};
 pub enum Measure {
     /// Runs of the mock connector, against the same code called natively
     Runs,
+    /// Runs of the example connectors in Rust, JavaScript and Python
+    Languages,
     /// Commits, statements, bytes of log per payment
     Database,
     /// Payments a second, against pgbench doing the same writes
@@ -51,10 +56,14 @@ pub enum Measure {
     Snapshot,
     /// Other merchants' deliveries, beside one who floods and one whose endpoint hangs
     Fairness,
-    /// Memory of an idle host, and per payment in flight
+    /// Versions of a connector activated and rolled back under load, against none
+    Swaps,
+    /// Memory of an idle host, and per payment in flight, at a fast gateway and at a slow one
     Memory,
     /// From the start of a host to its ready line
     Start,
+    /// Two hundred connectors: start, memory, runs
+    Installed,
 }
 
 /// What a later measure wants to know of an earlier one.
@@ -100,6 +109,7 @@ impl Measure {
     ) -> anyhow::Result<()> {
         match self {
             Self::Runs => runs::measure(world, plan, report),
+            Self::Languages => languages::measure(world, plan, report),
             Self::Database => database::measure(world, plan, report),
             Self::Rates => rates::measure(world, plan, findings, report),
             Self::Latency => latency::measure(world, plan, findings, report),
@@ -112,8 +122,10 @@ impl Measure {
             Self::Delivering => delivering::measure(world, plan, report),
             Self::Snapshot => snapshot::measure(world, plan, report),
             Self::Fairness => fairness::measure(world, plan, findings, report),
-            Self::Memory => memory::measure(world, report),
+            Self::Swaps => swaps::measure(world, plan, report),
+            Self::Memory => memory::measure(world, plan, report),
             Self::Start => start::measure(world, plan, report),
+            Self::Installed => installed::measure(world, plan, report),
         }
     }
 }

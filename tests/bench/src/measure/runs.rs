@@ -30,7 +30,7 @@ use crate::{
 /// Runs of one side before it is the other's turn.
 const TURN: usize = 500;
 /// Stack of the thread that runs a component itself: what the engine gives its own.
-const STACK_BYTES: usize = 4 << 20;
+pub(super) const STACK_BYTES: usize = 4 << 20;
 /// Times are counted up to this.
 const RUN_MAX_NS: u64 = 1_000_000_000;
 const FRESH_AIM_US: f64 = 12.0;
@@ -178,7 +178,6 @@ impl Bed {
             // The native code cannot be suspended: it is timed up to its request, and needs a reply to go on from there.
             replies.push(native::Response { status: 500, headers: Vec::new(), body: Vec::new() });
         }
-        let times = || Histogram::new_with_max(RUN_MAX_NS, 3).context("the bounds are in order");
         Ok(Kind {
             name,
             native_operation: converted(&*operation)?,
@@ -199,12 +198,12 @@ impl Bed {
     fn turn(&self, kind: &mut Kind, count: usize) -> anyhow::Result<()> {
         let is_fresh = kind.transcript.is_empty();
         for _ in 0..count {
-            let mut answers = Answers { replies: kind.replies.clone(), next: 0, asked: None };
+            let mut answers = Answers::of(kind.replies.clone());
             let began = Instant::now();
             let outcome = Mock::perform(&self.native_context, &kind.native_operation, &mut answers);
             let whole = began.elapsed();
             std::hint::black_box(outcome).ok();
-            let until_asked = answers.asked.map_or(whole, |asked| asked.duration_since(began));
+            let until_asked = answers.asked_after(began).unwrap_or(whole);
             record(&mut kind.native, if is_fresh { until_asked } else { whole });
         }
         for _ in 0..count {
@@ -225,10 +224,22 @@ impl Bed {
 }
 
 /// Answers the native code as the transcript answers the component.
-struct Answers {
+pub(super) struct Answers {
     replies: Vec<native::Response>,
     next: usize,
     asked: Option<Instant>,
+}
+
+impl Answers {
+    /// Nothing was asked yet.
+    pub(super) fn of(replies: Vec<native::Response>) -> Self {
+        Self { replies, next: 0, asked: None }
+    }
+
+    /// From `began` to the first request; none where there was none.
+    pub(super) fn asked_after(&self, began: Instant) -> Option<Duration> {
+        self.asked.map(|asked| asked.duration_since(began))
+    }
 }
 
 impl Host for Answers {
@@ -267,10 +278,15 @@ fn authorize() -> Action {
 }
 
 /// The same value in the types of the other side: both speak the JSON of the journal.
-fn converted<T: serde::de::DeserializeOwned>(value: &impl serde::Serialize) -> anyhow::Result<T> {
+pub(super) fn converted<T: serde::de::DeserializeOwned>(value: &impl serde::Serialize) -> anyhow::Result<T> {
     Ok(serde_json::from_value(serde_json::to_value(value)?)?)
 }
 
-fn record(histogram: &mut Histogram<u64>, took: Duration) {
+pub(super) fn record(histogram: &mut Histogram<u64>, took: Duration) {
     histogram.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+}
+
+/// Nothing recorded yet, in nanoseconds.
+pub(super) fn times() -> anyhow::Result<Histogram<u64>> {
+    Histogram::new_with_max(RUN_MAX_NS, 3).context("the bounds are in order")
 }

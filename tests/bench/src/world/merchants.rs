@@ -9,8 +9,8 @@ use interlock::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{GATEWAY_API_KEY, GATEWAY_WEBHOOK_SECRET, OPERATOR_TOKEN, World, address, text};
-use crate::load::Target;
+use super::{GATEWAY_API_KEY, GATEWAY_WEBHOOK_SECRET, World, address, text};
+use crate::{child::Running, load::Target};
 
 /// Somebody who is paid.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ impl Merchant {
 impl World {
     /// A merchant with an account at the simulator.
     pub fn new_merchant(&mut self, name: &str) -> anyhow::Result<Merchant> {
-        let operator = Client::new(&self.host.url("operator")?, Hidden::new(OPERATOR_TOKEN.to_owned()), None)?;
+        let operator = self.operator()?;
         let made = self.call(&operator, "/admin/merchants", None, json!({ "name": name }))?;
         let id = text(&made, "id")?;
         let path = format!("/admin/merchants/{id}/api_keys");
@@ -66,20 +66,14 @@ impl World {
         self.payment_of(&self.merchant, gateway_account)
     }
 
+    /// The same at another host.
+    pub fn payment_at(&self, host: &Running) -> anyhow::Result<Target> {
+        payment_by(&self.merchant, None, host)
+    }
+
     /// The same of another merchant.
     pub fn payment_of(&self, merchant: &Merchant, gateway_account: Option<&str>) -> anyhow::Result<Target> {
-        let mut body = json!({
-            "amount": 1250, "currency": "EUR", "confirm": true, "description": "Order 4711",
-            "metadata": { "cart": "c0ffee-4711" },
-            "payment_method": { "type": "card", "card": {
-                "number": "4242424242424242", "expiry_month": 12, "expiry_year": 2035, "cvc": "123", "holder": "A. Buyer"
-            } }
-        });
-        if let (Some(account), Some(object)) = (gateway_account, body.as_object_mut()) {
-            object.insert("gateway_account".to_owned(), Value::from(account));
-        }
-        let address = address(&self.host.url("public")?)?;
-        Ok(Target::new(address, "/v1/payments", &merchant.api_key, &body.to_string(), "\"status\":\"succeeded\""))
+        payment_by(merchant, gateway_account, &self.host)
     }
 
     /// An endpoint of the merchant at `url` that wants every event and takes many at once: its id.
@@ -107,4 +101,20 @@ impl World {
     fn signed_in(&self, merchant: &Merchant) -> anyhow::Result<Client> {
         Client::new(&self.host.url("public")?, Hidden::new(merchant.api_key.clone()), None)
     }
+}
+
+/// A payment by this merchant's account, or by the first one, at this host.
+fn payment_by(merchant: &Merchant, gateway_account: Option<&str>, host: &Running) -> anyhow::Result<Target> {
+    let mut body = json!({
+        "amount": 1250, "currency": "EUR", "confirm": true, "description": "Order 4711",
+        "metadata": { "cart": "c0ffee-4711" },
+        "payment_method": { "type": "card", "card": {
+            "number": "4242424242424242", "expiry_month": 12, "expiry_year": 2035, "cvc": "123", "holder": "A. Buyer"
+        } }
+    });
+    if let (Some(account), Some(object)) = (gateway_account, body.as_object_mut()) {
+        object.insert("gateway_account".to_owned(), Value::from(account));
+    }
+    let address = address(&host.url("public")?)?;
+    Ok(Target::new(address, "/v1/payments", &merchant.api_key, &body.to_string(), "\"status\":\"succeeded\""))
 }

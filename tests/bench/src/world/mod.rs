@@ -14,6 +14,8 @@ use interlock::{
     client::{Body, Client},
     clock::Clock,
     config::Hidden,
+    connector::{Engine, EngineConfig},
+    vault::{MasterKey, Vault},
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -65,6 +67,11 @@ impl Places {
     /// The mock connector.
     pub fn component(&self) -> PathBuf {
         self.target.join("connectors/mock.wasm")
+    }
+
+    /// An example connector.
+    pub fn example(&self, name: &str) -> PathBuf {
+        self.target.join("examples").join(format!("{name}.wasm"))
     }
 
     /// The host that is measured.
@@ -147,6 +154,31 @@ impl World {
         Ok(())
     }
 
+    /// A further host on the same database.
+    pub fn further_host(&self) -> anyhow::Result<Running> {
+        let environment = environment(&self.places, &self.postgres, &self.settings);
+        Running::start(&self.places.host(), &["serve"], &environment, &self.places.home.join("further-host.log"))
+    }
+
+    /// The operator, at the host.
+    pub fn operator(&self) -> anyhow::Result<Client> {
+        operator_at(&self.host)
+    }
+
+    /// An engine that plays the conformance kit and shares the hosts' compiled images: what one of them has judged, the
+    /// others need not judge again, in this run and in the next.
+    pub fn engine(&self) -> anyhow::Result<Engine> {
+        let key = *Vault::new(MasterKey::from_base64(MASTER_KEY)?, Vec::new()).image_key();
+        let cache_dir = Some(self.places.home.join("cache"));
+        Ok(Engine::new(EngineConfig { cache_dir, kit: interlock::app::KIT, ..EngineConfig::new(key) })?)
+    }
+
+    /// The number of the mock connector's version.
+    pub fn version_of_mock(&self) -> anyhow::Result<String> {
+        let shown = self.send(&self.operator()?, Method::GET, "/admin/connectors/mock", None, Body::Nothing)?;
+        text(&shown, "active_version")
+    }
+
     /// A further gateway, as another origin, with an account of the merchant: `gwa_…`.
     pub fn second_gateway(&mut self) -> anyhow::Result<(Simulator, String)> {
         let simulator = Simulator::start(&self.places)?;
@@ -198,7 +230,8 @@ impl World {
         self.send(client, Method::POST, path, key, Body::Json(body))
     }
 
-    fn send(
+    /// Calls a host or a gateway.
+    pub fn send(
         &self,
         client: &Client,
         method: Method,
@@ -227,6 +260,11 @@ fn environment(places: &Places, postgres: &Postgres, settings: &[(String, String
     .into();
     all.extend(settings.iter().cloned());
     all
+}
+
+/// The operator, at any host of the run.
+pub fn operator_at(host: &Running) -> anyhow::Result<Client> {
+    Client::new(&host.url("operator")?, Hidden::new(OPERATOR_TOKEN.to_owned()), None)
 }
 
 fn address(url: &str) -> anyhow::Result<SocketAddr> {

@@ -25,6 +25,9 @@ pub enum Status {
 pub struct Decline {
     pub code: &'static str,
     pub message: &'static str,
+    /// What the card network said (ISO 8583, field 39), where it was asked. Beyond the protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_code: Option<&'static str>,
 }
 
 /// What the customer has to do.

@@ -4,22 +4,32 @@ use super::ask::{Card, Method, UpiFlow};
 use super::charges::{Action, Decline, Fate};
 use crate::clock;
 
-pub const DO_NOT_HONOR: Decline = Decline { code: "do_not_honor", message: "The bank refused without saying why." };
+pub const DO_NOT_HONOR: Decline = Decline::of_network("do_not_honor", "The bank refused without saying why.", "05");
 pub const AUTHENTICATION_FAILED: Decline =
-    Decline { code: "authentication_failed", message: "The customer did not prove who they are." };
+    Decline::new("authentication_failed", "The customer did not prove who they are.");
 /// The customer's bank did not answer in time: the charge has failed, and the bank may still approve it.
 pub const BANK_SILENT: Decline =
-    Decline { code: "bank_silent", message: "The bank did not answer in time; it may still approve." };
-const INSUFFICIENT_FUNDS: Decline = Decline { code: "insufficient_funds", message: "The account holds too little." };
-const EXPIRED_CARD: Decline = Decline { code: "expired_card", message: "The card is no longer valid." };
-const INCORRECT_NUMBER: Decline = Decline { code: "incorrect_number", message: "No card has this number." };
-const CUSTOMER_REFUSED: Decline = Decline { code: "customer_declined", message: "The customer refused in the app." };
+    Decline::of_network("bank_silent", "The bank did not answer in time; it may still approve.", "91");
+const INSUFFICIENT_FUNDS: Decline = Decline::of_network("insufficient_funds", "The account holds too little.", "51");
+const EXPIRED_CARD: Decline = Decline::of_network("expired_card", "The card is no longer valid.", "54");
+/// No network was asked.
+const INCORRECT_NUMBER: Decline = Decline::new("incorrect_number", "No card has this number.");
+const CUSTOMER_REFUSED: Decline = Decline::new("customer_declined", "The customer refused in the app.");
 
 /// All words for a decline that a fault may use.
 const DECLINES: [Decline; 6] =
     [DO_NOT_HONOR, AUTHENTICATION_FAILED, BANK_SILENT, INSUFFICIENT_FUNDS, EXPIRED_CARD, CUSTOMER_REFUSED];
 
 impl Decline {
+    /// One for which the gateway has its own words alone.
+    pub const fn new(code: &'static str, message: &'static str) -> Self {
+        Self { code, message, network_code: None }
+    }
+
+    const fn of_network(code: &'static str, message: &'static str, network_code: &'static str) -> Self {
+        Self { code, message, network_code: Some(network_code) }
+    }
+
     /// The decline of this word, where there is one.
     pub fn named(code: &str) -> Option<Self> {
         DECLINES.into_iter().find(|decline| decline.code == code)

@@ -10,7 +10,7 @@ use super::charges::{Books, Charge, Decline, Fate, Status};
 use super::{Change, Gateway};
 
 /// What is said of a capture that did not work out after all.
-pub const CAPTURE_FAILED: Decline = Decline { code: "capture_failed", message: "The bank did not pay in the end." };
+pub const CAPTURE_FAILED: Decline = Decline::new("capture_failed", "The bank did not pay in the end.");
 
 /// What an operation did to its charge.
 #[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,4 +1,4 @@
-//! Has cargo build a connector's crate, and finds what came out.
+//! A connector in Rust: has cargo build its crate, finds what came out, and makes it a component.
 
 use std::{
     ffi::OsString,
@@ -9,6 +9,8 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
+use super::Built;
+
 /// What connectors are compiled for: no WASI, so that there is nothing to be refused for.
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Small, with names in its traces; defined in the workspace's manifest. A crate of somebody else's workspace has no such
@@ -17,14 +19,23 @@ const PROFILE: &str = "connector";
 const PROFILE_SETTING: &str = "profile.connector.inherits=\"release\"";
 
 /// A core module, not yet a component.
-pub struct CoreModule {
-    pub path: PathBuf,
+struct CoreModule {
+    path: PathBuf,
     /// Cargo's target folder.
-    pub target_folder: PathBuf,
+    target_folder: PathBuf,
 }
 
-/// Builds the crate in `crate_dir`. Cargo shows its progress by itself.
-pub fn core_module(crate_dir: &Path) -> anyhow::Result<CoreModule> {
+/// Builds the crate in `crate_dir`.
+pub fn component(crate_dir: &Path) -> anyhow::Result<Built> {
+    let module = core_module(crate_dir)?;
+    let bytes = std::fs::read(&module.path).with_context(|| format!("{} could not be read", module.path.display()))?;
+    let component = crate::connector::wrap(&bytes)
+        .with_context(|| format!("{} is no connector; does it call `export_connector!`?", module.path.display()))?;
+    Ok(Built { component, target_folder: module.target_folder })
+}
+
+/// Has cargo build, which shows its progress by itself.
+fn core_module(crate_dir: &Path) -> anyhow::Result<CoreModule> {
     let manifest = crate_dir.join("Cargo.toml");
     let manifest = manifest
         .canonicalize()
