@@ -2,6 +2,8 @@
 
 use std::{num::NonZero, path::PathBuf, thread, time::Duration};
 
+use wasmtime::PoolingAllocationConfig;
+
 use super::{child::Admission, report::Kit, types::OperationKind};
 
 /// How often the clock that ends runaway runs ticks. It is only a backstop behind fuel, so it need not be fine.
@@ -34,8 +36,8 @@ pub struct EngineConfig {
     pub queue_max: usize,
     /// Linear memory of one instance. A multiple of 64 KiB.
     pub memory_max_bytes: usize,
-    /// How much of an instance's memory is wiped by hand and kept instead of given back to the kernel: saves the
-    /// page faults of the next run. More pays only for components that touch more (JavaScript: 4 MiB).
+    /// How much of an instance's memory is wiped by hand and kept instead of given back to the kernel: saves the page
+    /// faults of the next run, and costs as much memory for each thread.
     pub memory_keep_resident_bytes: usize,
     /// Instructions of one run, roughly one per unit. The bound that counts: the same run ends at the same place on
     /// every machine. A Rust connector uses some ten thousand, a JavaScript one about a million.
@@ -62,6 +64,17 @@ pub struct EngineConfig {
     pub kit: Option<Kit>,
 }
 
+/// What engines for JavaScript and Python touch in a run. A connector in Rust has a megabyte in all.
+const KEEP_RESIDENT_BYTES: usize = 16 << 20;
+/// What a connector in Rust touches.
+const KEEP_RESIDENT_BLINDLY_BYTES: usize = 64 << 10;
+
+/// Only the pages that were written to are wiped, where the kernel tells which these are (Linux 6.7). Where it does not, all
+/// that is kept is wiped after each run, and more than a little makes every run slower.
+fn keep_resident_bytes() -> usize {
+    if PoolingAllocationConfig::is_pagemap_scan_available() { KEEP_RESIDENT_BYTES } else { KEEP_RESIDENT_BLINDLY_BYTES }
+}
+
 impl EngineConfig {
     /// The defaults, with `image_key` for the cache. Components are judged in this process: a program whose command line
     /// knows how has that done by [`Admission::by_own_program`].
@@ -71,7 +84,7 @@ impl EngineConfig {
             threads: thread::available_parallelism().map_or(2, NonZero::get).max(2),
             queue_max: 1024,
             memory_max_bytes: 64 << 20,
-            memory_keep_resident_bytes: 64 << 10,
+            memory_keep_resident_bytes: keep_resident_bytes(),
             fuel_max: 200_000_000,
             run_time_max: Duration::from_secs(1),
             copied_out_max_bytes: 2 << 20,
