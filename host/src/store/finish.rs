@@ -154,6 +154,9 @@ pub enum Finished {
     No,
 }
 
+// Where the statement closes the attempt that waits for its customer, that one's row of work is locked before the payment
+// (`waiting`): whoever takes that attempt over in this moment locks the two in the same order, and neither of them is thrown
+// out for a deadlock.
 macro_rules! finish {
     ($order:literal, $held:literal, $settle:literal, $leased:literal, $ordered:literal) => {
         concat!(
@@ -284,7 +287,13 @@ macro_rules! of_order {
         finish!(
             "held_order as (
         select merchant_id from orders where merchant_id = $1 and order_id = $72 and version = $73
-           for update),",
+           for update),
+    waiting as (
+        select w.operation_id
+          from held_order as o
+          join work as w on w.merchant_id = o.merchant_id
+         where w.merchant_id = $1 and w.payment_id = $3 and w.kind = 'attempt' and w.operation_id <> $2
+           for update of w),",
             $held,
             "
     ordered as (
@@ -303,12 +312,16 @@ macro_rules! of_order {
 
 /// The statement of [`finish()`], for those who measure what it costs.
 pub const FINISH: &str = finish!(
-    "",
+    "waiting as (
+        select operation_id from work
+         where merchant_id = $1 and payment_id = $3 and kind = 'attempt' and operation_id <> $2
+           for update),",
     "select w.merchant_id
           from work as w
           join payments as p on p.merchant_id = w.merchant_id and p.payment_id = w.payment_id
          where w.merchant_id = $1 and w.operation_id = $2 and w.fence = $4
            and p.merchant_id = $1 and p.payment_id = $3 and p.version = $5
+           and (not $51 or (select count(*) from waiting) >= 0)
            for update",
     "",
     "1",
@@ -321,13 +334,18 @@ const FINISH_OF_ORDER: &str = of_order!(
           join payments as p on p.merchant_id = w.merchant_id and p.payment_id = w.payment_id
          where w.merchant_id = $1 and w.operation_id = $2 and w.fence = $4
            and p.merchant_id = $1 and p.payment_id = $3 and p.version = $5
+           and (not $51 or (select count(*) from waiting) >= 0)
            for update of w, p",
     "1"
 );
 const CORRECT: &str = finish!(
-    "",
+    "waiting as (
+        select operation_id from work
+         where merchant_id = $1 and payment_id = $3 and kind = 'attempt' and operation_id <> $2
+           for update),",
     "select p.merchant_id from payments as p
          where p.merchant_id = $1 and p.payment_id = $3 and p.version = $5
+           and (not $51 or (select count(*) from waiting) >= 0)
            for update",
     "",
     "0",
@@ -338,6 +356,7 @@ const CORRECT_OF_ORDER: &str = of_order!(
           from held_order as o
           join payments as p on p.merchant_id = o.merchant_id
          where p.merchant_id = $1 and p.payment_id = $3 and p.version = $5
+           and (not $51 or (select count(*) from waiting) >= 0)
            for update of p",
     "0"
 );
