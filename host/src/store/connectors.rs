@@ -37,36 +37,39 @@ fn read_state(state: &str) -> Result<State, Error> {
     state.parse().map_err(unreadable)
 }
 
-/// Every version, the newest of a name first.
-pub async fn list(conn: &mut PgConnection) -> Result<Vec<Version>, Error> {
-    let rows = sqlx::query_as(
-        "-- store::connectors::list
-         select v.name, v.digest, v.version, v.descriptor, v.state, v.share, v.installed_at, v.since,
+/// What a [`Version`] is read from.
+macro_rules! versions {
+    () => {
+        "v.name, v.digest, v.version, v.descriptor, v.state, v.share, v.installed_at, v.since,
                 coalesce(c.active_digest = v.digest, false) as active
            from connector_versions as v
-           left join connectors as c on c.name = v.name
+           left join connectors as c on c.name = v.name"
+    };
+}
+
+/// Every version, the newest of a name first.
+pub async fn list(conn: &mut PgConnection) -> Result<Vec<Version>, Error> {
+    let rows = sqlx::query_as(concat!(
+        "-- store::connectors::list
+         select ",
+        versions!(),
+        "
           order by v.name, v.installed_at desc, v.digest",
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
+    ));
+    Ok(rows.fetch_all(conn).await?)
 }
 
 /// The versions of one connector, the newest first.
 pub async fn of_name(conn: &mut PgConnection, name: &str) -> Result<Vec<Version>, Error> {
-    let rows = sqlx::query_as(
+    let rows = sqlx::query_as(concat!(
         "-- store::connectors::of_name
-         select v.name, v.digest, v.version, v.descriptor, v.state, v.share, v.installed_at, v.since,
-                coalesce(c.active_digest = v.digest, false) as active
-           from connector_versions as v
-           left join connectors as c on c.name = v.name
+         select ",
+        versions!(),
+        "
           where v.name = $1
           order by v.installed_at desc, v.digest",
-    )
-    .bind(name)
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
+    ));
+    Ok(rows.bind(name).fetch_all(conn).await?)
 }
 
 /// As a host that follows sees a version.

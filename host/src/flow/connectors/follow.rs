@@ -61,7 +61,7 @@ async fn load_missing(app: &Arc<App>) -> Result<(), Refusal> {
     loop {
         let missing = catch_up(app).await?;
         let loaded = stream::iter(missing)
-            .map(|standing| async move { load(app, &standing).await })
+            .map(|standing| async move { install_connector::load(app, &standing.name, standing.digest).await })
             .buffer_unordered(at_once)
             .try_fold(false, async |any, loaded| Ok(any || loaded))
             .await?;
@@ -71,15 +71,8 @@ async fn load_missing(app: &Arc<App>) -> Result<(), Refusal> {
     }
 }
 
-/// What becomes usable is used at once: the next one may take a minute.
-async fn load(app: &Arc<App>, standing: &Standing) -> Result<bool, Refusal> {
-    if app.stop.is_cancelled() || !install_connector::load(app, &standing.name, standing.digest).await? {
-        return Ok(false);
-    }
-    Ok(true)
-}
-
-/// Reads what the cluster says, and does as far as it goes with what is loaded. Returns what is missing here.
+/// Reads what the cluster says, and does as far as it goes with what is loaded. Returns what is missing here, but for what is
+/// left alone because it could not be loaded a moment ago.
 async fn catch_up(app: &App) -> Result<Vec<Standing>, Refusal> {
     let _turn = app.following.turn.lock().await;
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
@@ -91,7 +84,10 @@ async fn catch_up(app: &App) -> Result<Vec<Standing>, Refusal> {
         let active = active.as_ref().map_or("none", |version| version.version());
         tracing::info!(connector.name = name, active, "this host follows: other versions take new operations");
     }
-    standings.retain(|standing| app.registry.by_digest(&standing.digest).is_none());
+    let now = app.clock.boot();
+    standings.retain(|Standing { digest, .. }| {
+        app.registry.by_digest(digest).is_none() && !app.unloadable.is_left_alone(digest, now)
+    });
     Ok(standings)
 }
 

@@ -200,8 +200,7 @@ impl Figures {
 async fn health(State(http): State<Http>, names: PathNames<1>) -> Result<Response, Problem> {
     let PathNames([name]) = names;
     let mut conn = connection(&http).await?;
-    let mut rows = store::connectors::list(&mut conn).await?;
-    rows.retain(|row| row.name == name);
+    let rows = store::connectors::of_name(&mut conn, &name).await?;
     let figures = Figures::of(&mut conn, &name).await?;
     drop(conn);
     if rows.is_empty() {

@@ -114,7 +114,7 @@ async fn list(State(http): State<Http>, names: PathNames<1>, query: Query) -> Re
     let mut conn = connection(&http).await?;
     let rows = store::connector_log::list(&mut conn, &filter).await?;
     // No lines of a connector that is there, or no such connector.
-    if rows.is_empty() && !store::connectors::list(&mut conn).await?.iter().any(|row| row.name == filter.name) {
+    if rows.is_empty() && store::connectors::of_name(&mut conn, &filter.name).await?.is_empty() {
         return Err(Problem::new(Code::NotFound));
     }
     drop(conn);

@@ -163,8 +163,12 @@ pub(super) async fn show(http: &Http, name: &str) -> Result<Response, Problem> {
 }
 
 async fn versions(http: &Http, name: Option<&str>) -> Result<Vec<Read>, Problem> {
-    let rows = store::connectors::list(&mut *connection(http).await?).await?;
-    rows.into_iter().filter(|row| name.is_none_or(|name| row.name == name)).map(Read::new).collect()
+    let mut conn = connection(http).await?;
+    let rows = match name {
+        Some(name) => store::connectors::of_name(&mut conn, name).await?,
+        None => store::connectors::list(&mut conn).await?,
+    };
+    rows.into_iter().map(Read::new).collect()
 }
 
 /// Names in the path, in their order. What cannot be read names nothing: 404.
