@@ -7,7 +7,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # What is fuzzed, and for how long each where ARGS does not say: so much of CI's time goes into it.
 FUZZED := admission guest_output
 FUZZ_SECONDS := 45
-CONNECTORS := connectors/mock
+CONNECTORS := connectors/mock connectors/stripe connectors/razorpay connectors/adyen connectors/paypal
+# Builds the gateways' connectors with this program.
+connectors = for folder in $(CONNECTORS); do $(1) connector build $$folder --out $(TARGET)/connectors || exit 1; done
 # The same small connector in three languages. Where the tools for two of them are, and that what is slow to build is kept.
 EXAMPLES := rust javascript python
 EXAMPLE_TOOLS := CARGO_TARGET_DIR=$(abspath $(TARGET)) INTERLOCK_JAVASCRIPT_TOOLS=$(abspath $(TARGET))/connector-tools/javascript \
@@ -29,7 +31,7 @@ setup: ## installs what is missing, for all that follows
 build: ## target/release/interlock, target/release/interlock-simulator, target/connectors/*.wasm
 	@.ci/setup build
 	$(CARGO) build --release -p interlock -p interlock-simulator
-	$(TARGET)/release/interlock connector build $(CONNECTORS) --out $(TARGET)/connectors
+	$(call connectors,$(TARGET)/release/interlock)
 
 examples: ## target/examples/*.wasm: the example connectors, in Rust, JavaScript and Python
 	@.ci/setup build connectors
@@ -42,13 +44,13 @@ example-%:
 dev: ## Postgres (or DATABASE_URL), gateway simulator and host with a merchant, until Ctrl-C; kept in ./.interlock
 	@.ci/setup build $(if $(DATABASE_URL),,postgres)
 	$(CARGO) build -p interlock -p interlock-simulator
-	$(TARGET)/debug/interlock connector build $(CONNECTORS) --out $(TARGET)/connectors
+	$(call connectors,$(TARGET)/debug/interlock)
 	$(TARGET)/debug/interlock dev $(ARGS)
 
 test: ## everything, against a Postgres of its own
 	@.ci/setup build postgres connectors test
 	$(CARGO) build --workspace --bins $(FAULTS)
-	$(TARGET)/debug/interlock connector build $(CONNECTORS) --out $(TARGET)/connectors
+	$(call connectors,$(TARGET)/debug/interlock)
 	$(TARGET)/debug/interlock connector build tests/hostile --out $(TARGET)/test-connectors
 	$(MAKE) --no-print-directory $(addprefix example-,$(EXAMPLES))
 	$(TARGET)/debug/interlock connector build tests/bad --out $(TARGET)/test-connectors
@@ -71,7 +73,7 @@ fuzz-%:
 chaos: ## hosts that are killed and gateways that lie, and a check of all books; ARGS=mutations checks the checker
 	@.ci/setup build postgres
 	$(CARGO) build -p interlock -p interlock-simulator -p interlock-chaos $(FAULTS)
-	$(TARGET)/debug/interlock connector build $(CONNECTORS) --out $(TARGET)/connectors
+	$(call connectors,$(TARGET)/debug/interlock)
 	$(TARGET)/debug/interlock-chaos $(ARGS)
 
 bench: ## every figure, as ratios measured in one run
@@ -86,7 +88,7 @@ check: ## format, lints, documentation, dependencies
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) fmt --manifest-path tests/smith/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets $(FAULTS) -- -D warnings
-	$(CARGO) clippy -p interlock-connector -p interlock-mock -p tiny-rust -p interlock-hostile -p interlock-bad --target wasm32-unknown-unknown -- -D warnings
+	$(CARGO) clippy -p interlock-connector -p interlock-mock -p interlock-stripe -p interlock-razorpay -p interlock-adyen -p interlock-paypal -p tiny-rust -p interlock-hostile -p interlock-bad --target wasm32-unknown-unknown -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 	$(CARGO) deny check bans licenses sources
 	$(CARGO) deny --manifest-path fuzz/Cargo.toml --config .deny.toml check bans licenses sources

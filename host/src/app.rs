@@ -20,6 +20,7 @@ use crate::{
         publish,
         receive_webhook::Webhooks,
         route::Accounts,
+        sessions::Sessions,
     },
     store::{self, pool::Pool},
     telemetry::{self, Metrics},
@@ -71,6 +72,8 @@ pub struct App {
     pub unloadable: Unloadable,
     pub accounts: Accounts,
     pub webhooks: Webhooks,
+    /// Sessions at gateways that this host knows.
+    pub sessions: Sessions,
     /// Idempotency keys that this host has seen lately, hashed: a hint that a request is a repeat, nothing more.
     pub seen_keys: Cache<u64, ()>,
     pub clock: Clock,
@@ -132,6 +135,7 @@ impl App {
             unloadable: Unloadable::default(),
             accounts: Accounts::default(),
             webhooks: Webhooks::default(),
+            sessions: Sessions::default(),
             seen_keys: Cache::new(SEEN_KEYS_MAX),
             clock,
             ids: Ids::default(),

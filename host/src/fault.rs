@@ -18,6 +18,10 @@ pub enum Point {
     BeforeCommitOne,
     /// Everything is on disk; nothing is on the wire.
     AfterCommitOne,
+    /// A session is to be opened at the gateway; nothing was asked for.
+    BeforeSessionOpened,
+    /// The gateway has opened one; nothing of it is kept.
+    AfterSessionOpened,
     /// The gateway's reply is here; nothing of it is written.
     AfterReply,
     /// A further request is written down and not sent.

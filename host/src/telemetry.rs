@@ -248,6 +248,7 @@ const METRICS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Gauge, "interlock_database_connections", Unit::Count, "Open connections to Postgres."),
     (Kind::Gauge, "interlock_database_connections_idle", Unit::Count, "Those of them that wait for work."),
     (Kind::Counter, "interlock_egress_refused_total", Unit::Count, "Requests of connectors that were not let out."),
+    (Kind::Counter, "interlock_sessions_opened_total", Unit::Count, "Sessions at gateways by connector and result."),
     (Kind::Counter, "interlock_wire_exchanges_total", Unit::Count, "Exchanges with gateways by connector and end."),
     (Kind::Histogram, "interlock_wire_exchange_seconds", Unit::Seconds, "Time of an exchange with a gateway."),
     (Kind::Counter, "interlock_wire_connections_total", Unit::Count, "Connections to gateways, by connector."),

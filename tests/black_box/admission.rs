@@ -149,7 +149,7 @@ async fn a_report_says_what_a_connector_can_reach() {
     assert!(reach.iter().any(|said| said.contains("the secret `api_key` put into the header `authorization`")));
     assert!(reach.last().unwrap().starts_with("It can do nothing else: it has no clock"), "{reach:?}");
     assert_eq!(report["bytes"], mock().len());
-    assert_eq!(report["contract"], "0.2.0");
+    assert_eq!(report["contract"], "0.3.0");
     for number in ["/compile_ms", "/image_bytes", "/describe/fuel", "/resources/functions"] {
         assert!(report.pointer(number).is_some_and(Value::is_u64), "{number}: {report}");
     }

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use interlock_tests::harness::{bodies, eventually};
 use serde_json::json;
 
-use super::fault_kit::quick;
+use super::fault_kit::{install_hostile, quick, victim};
 
 const BACK: &str = "confirm";
 
@@ -67,6 +67,32 @@ async fn a_customer_who_has_not_acted_may_still_do_so() {
     let done = world.step(&id, BACK, &json!({ "parameters": {} })).await.expect(200);
     assert_eq!(done.payment_status(), "succeeded");
     assert_eq!(world.simulator.charges().await.len(), 1);
+}
+
+/// The host cannot ask the gateway, which waits on all the same: nothing has failed. The customer has the same way before
+/// them, and comes back once more.
+#[tokio::test]
+async fn a_complete_that_was_not_sent_leaves_the_way_open() {
+    let world = quick().start().await;
+    install_hostile(&world).await;
+    let shop = victim(&world, "well").await;
+    let caller = world.of(&shop);
+    let payment = caller.challenged("pay", 1_000, "automatic").await;
+    let behaves = async |how: &str| {
+        let change = json!({ "settings": { "behaviour": how } });
+        caller.patch(&format!("/v1/gateway_accounts/{}", shop.account), &change).await.expect(200);
+    };
+    behaves("fail").await;
+    let back = caller.step(&payment.id(), BACK, "early", &json!({ "parameters": {} })).await.expect(200);
+    assert_eq!(back.payment_status(), "requires_action", "{}", back.text());
+    assert_eq!(back.json["next_action"], payment.json["next_action"]);
+    behaves("well").await;
+    world.simulator.customer(&payment.json, "approve").await;
+    let done = caller.step(&payment.id(), BACK, "back", &json!({ "parameters": {} })).await.expect(200);
+    assert_eq!(done.payment_status(), "succeeded", "{}", done.text());
+    assert_eq!(world.simulator.charges().await.len(), 1);
+    let others = "select count(*) from operations where kind = 'complete' and status = 'pending'";
+    assert_eq!(world.db_count(others).await, 0, "the first complete has ended");
 }
 
 /// The customer closes the browser after having approved: a sync, or a confirm without parameters, finds out.

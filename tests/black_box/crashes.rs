@@ -15,6 +15,7 @@ use super::{
     delivery_hosts::{it_was_leased_and_not_sent, it_was_taken_and_not_written_down},
     fault_kit::{Hosts, charged, insist, install_hostile, quick, victim},
     outbox::{it_was_queued_and_not_sent, it_was_read_and_not_queued},
+    sessions::a_session_was_being_opened,
     sinks_faults::it_was_published_and_not_written_down,
     webhook_faults::{it_was_claimed_and_not_applied, it_was_stored_and_not_acknowledged},
 };
@@ -42,6 +43,8 @@ dies_at! {
     before_first_run => nothing_was_written;
     before_commit_one => nothing_was_written;
     after_commit_one => it_was_written_and_not_sent;
+    before_session_opened => a_session_was_being_opened;
+    after_session_opened => a_session_was_being_opened;
     after_reply => it_was_sent;
     // The mock connector has one exchange: here it is another connector, which asks whether the gateway is there first.
     after_next_exchange => the_second_request_was_written_and_not_sent;

@@ -4,6 +4,7 @@
 
 mod admission;
 mod bodies_refused;
+mod call_off;
 mod captures;
 mod commits;
 mod complete;
@@ -33,6 +34,7 @@ mod fault_kit;
 mod frozen_hosts;
 mod gateway_accounts;
 mod gateway_modes;
+mod gateways;
 mod hanging;
 mod harness_sees;
 mod hostile_connectors;
@@ -66,6 +68,7 @@ mod routing_previews;
 mod sandbox_docs;
 mod schema;
 mod secrets;
+mod sessions;
 mod shapes;
 mod signatures;
 mod sinks;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use interlock_tests::harness::Simulator;
+use interlock_tests::harness::{Giving, Simulator, TokenGateway};
 use serde_json::{Value, json};
 
 use super::tools_kit::{KEY, Stub, Told, built, interlock, stands_in};
@@ -88,6 +88,36 @@ async fn what_a_gateway_repeats_is_not_written_down() {
     assert!(header.contains(r#"{"Secret":"api_key"}"#), "a hole stays one: {header}");
     let checked = interlock(&["connector", "check", &tiny, "--cassettes", &folder.path().display().to_string()]).await;
     checked.expect(0);
+}
+
+/// A gateway that wants a token: it is fetched once for all that is recorded, and stands in no file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_opened_for_a_recording() {
+    let (folder, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let simulator = Simulator::start(&[], logs.path().join("simulator.log")).await;
+    let gateway = TokenGateway::before(&simulator.url).await;
+    gateway.takes_key(KEY);
+    let (hostile, path) = (built("test-connectors", "hostile"), out(folder.path(), "paid.json"));
+    let base = format!("base_url={}", gateway.url);
+    let more = ["--setting", "sessions=on", "--then", "sync", "--allow-private", "--json"];
+    let told = interlock(&arguments(&hostile, &base, &path, &more)).await.expect(0);
+    assert_eq!(told.json()["cassettes"][1]["outcome"], "Captured", "{}", told.out);
+    let given = gateway.given();
+    assert_eq!((given.len(), gateway.turned_away()), (1, 0));
+    for hidden in [KEY, given[0].as_str()] {
+        assert!(!stands_in(folder.path(), hidden), "{hidden} stands in a cassette");
+        assert!(!told.out.contains(hidden) && !told.err.contains(hidden));
+    }
+    assert!(
+        cassette(&path)["exchanges"][0]["request"]["headers"].to_string().contains(r#"{"Session":"access_token"}"#)
+    );
+
+    // Where there is none, nothing of the operation is sent.
+    gateway.gives(Giving::Status(503));
+    let other = out(folder.path(), "other.json");
+    let told = interlock(&arguments(&hostile, &base, &other, &more)).await.expect(1);
+    assert_eq!(told.error()["code"], "no_session", "{}", told.err);
+    assert_eq!((simulator.charges().await.len(), Path::new(&other).exists()), (1, false));
 }
 
 /// Each exit code, with what a script is told beside it.

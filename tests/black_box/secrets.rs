@@ -35,7 +35,7 @@ fn disguises(secret: &str) -> Vec<String> {
 }
 
 /// Searches the whole database and all logs.
-async fn assert_nowhere(world: &World, secrets: &[(&str, &str)]) {
+pub async fn assert_nowhere(world: &World, secrets: &[(&str, &str)]) {
     let rows = world.db_dump().await;
     assert!(rows.len() > 10, "the dump shows nothing");
     let logs = world.logs();

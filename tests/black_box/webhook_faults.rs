@@ -162,6 +162,55 @@ async fn a_proof_vouches_for_one_event() {
     assert_eq!(status_in_database(&world, &payment).await, "pending_verification");
 }
 
+/// A gateway that says "approved" of what it took and of what it holds: which of them it is, the merchant had said. Where
+/// nobody proves it, the gateway is asked; and of an operation that is no payment it says nothing.
+#[tokio::test]
+async fn what_is_approved_is_what_was_asked_for() {
+    let (world, shop) = undecided().await;
+    let (taken, first, first_charge) = unknown_payment(&world, &shop, "k").await;
+    let held = bodies::with(bodies::payment(bodies::GOOD), &json!({ "capture_method": "manual" }));
+    let held = world.of(&shop).post("/v1/payments", "held", &held).await.expect(202).id();
+    let charge = latest_charge(&world).await;
+
+    let approved = |id: &str, operation: &str, charge: &str, proof: &str| {
+        bodies::with(event(id, Some(operation), charge, proof), &json!({ "says": "approved" }))
+    };
+    let unproved = [approved("e0", &first, &first_charge, "none")];
+    assert_eq!(tell(&world, &shop, &unproved).await, 200);
+    all_applied(&world).await;
+    assert_eq!(status_in_database(&world, &taken).await, "pending_verification");
+    let proved = [approved("e1", &first, &first_charge, "own"), approved("e2", &charge.operation, &charge.id, "own")];
+    assert_eq!(tell(&world, &shop, &proved).await, 200);
+    for (payment, status) in [(&taken, "succeeded"), (&held, "authorized")] {
+        world.of(&shop).payment_has(payment, &json!({ "status": status })).await;
+    }
+    all_applied(&world).await;
+}
+
+/// A gateway that cannot be asked tells of a customer's first try after the second one was paid: nothing has changed. Of
+/// the paid one itself it tells that it was only held, and lapsed: that is for a person, whatever the order was.
+#[tokio::test]
+async fn what_is_taken_back_is_not_what_was_never_taken() {
+    let (world, shop) = undecided().await;
+    let (payment, operation, charge) = unknown_payment(&world, &shop, "k").await;
+    assert_eq!(tell(&world, &shop, &[event("paid", Some(&operation), &charge, "whole")]).await, 200);
+    let paid = world.of(&shop).payment_has(&payment, &json!({ "status": "succeeded" })).await;
+    all_applied(&world).await;
+
+    let says = |id: &str, charge: &str, says: &str| {
+        bodies::with(event(id, Some(&operation), charge, "whole"), &json!({ "says": says }))
+    };
+    assert_eq!(tell(&world, &shop, &[says("first try", "ch_first_try", "declined")]).await, 200);
+    all_applied(&world).await;
+    assert_eq!(world.of(&shop).get(&format!("/v1/payments/{payment}")).await.expect(200).json, paid);
+    let reviews = "select count(*) from reviews where reason = 'correction'";
+    assert_eq!(world.db_count(reviews).await, 0);
+
+    assert_eq!(tell(&world, &shop, &[says("lapsed", &charge, "expired")]).await, 200);
+    all_applied(&world).await;
+    assert_eq!((status_in_database(&world, &payment).await.as_str(), world.db_count(reviews).await), ("succeeded", 1));
+}
+
 /// Some gateways do not give our own id back, only theirs.
 #[tokio::test]
 async fn an_operation_is_found_by_the_gateways_reference() {

@@ -12,7 +12,10 @@ use wit_parser::Resolve;
 use super::languages_kit::root;
 
 /// SHA-256 of every released contract.
-const RELEASED: [(&str, &str); 1] = [("0.1.0", "d4a2c9220165bfc8d213712277b0fb1d2c3313069d1ac9182a3b4a890d91ad24")];
+const RELEASED: [(&str, &str); 2] = [
+    ("0.1.0", "d4a2c9220165bfc8d213712277b0fb1d2c3313069d1ac9182a3b4a890d91ad24"),
+    ("0.2.0", "0bc3efdd3446243a5d49c39a7f6fc4f6d5929ddfc91d71fb59431178fa5c25fe"),
+];
 
 fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

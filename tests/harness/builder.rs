@@ -2,15 +2,16 @@
 
 use serde_json::{Map, Value};
 
-use super::World;
+use super::{Gateway, World, gateways::MOCK};
 
 /// A world to be. What nobody asks for is as in production, but for what a test on loopback cannot do without.
-#[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a wish by itself")]
 pub struct Builder {
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) simulator_arguments: Vec<String>,
     pub(crate) account_settings: Map<String, Value>,
+    pub(crate) gateway: &'static Gateway,
+    pub(crate) others: Vec<&'static Gateway>,
     pub(crate) hosts: usize,
     pub(crate) own_postgres: bool,
     pub(crate) without_account: bool,
@@ -18,7 +19,38 @@ pub struct Builder {
     pub(crate) gateway_misbehaves: bool,
 }
 
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            settings: Vec::new(),
+            simulator_arguments: Vec::new(),
+            account_settings: Map::new(),
+            gateway: &MOCK,
+            others: Vec::new(),
+            hosts: 1,
+            own_postgres: false,
+            without_account: false,
+            without_connectors: false,
+            gateway_misbehaves: false,
+        }
+    }
+}
+
 impl Builder {
+    /// The merchant's account is at this gateway; at the mock where nobody says.
+    #[must_use]
+    pub fn at(mut self, gateway: &'static Gateway) -> Self {
+        self.gateway = gateway;
+        self
+    }
+
+    /// Hosts have this gateway's connector too; an account there is for the test to make.
+    #[must_use]
+    pub fn and_at(mut self, gateway: &'static Gateway) -> Self {
+        self.others.push(gateway);
+        self
+    }
+
     /// A setting of all hosts, `INTERLOCK_FAULT` included.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {

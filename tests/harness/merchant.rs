@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Caller;
+use super::{Caller, gateways::MOCK};
 
 /// What the simulator is signed in to with; long and odd, so that it can be searched for.
 pub const GATEWAY_API_KEY: &str = "gwsk_5f2d7c91e4b84a0f9d3e6b7a1c2d8e90";
@@ -31,18 +31,17 @@ impl Merchant {
 
     /// Makes its gateway account at the simulator.
     pub async fn open_account(&mut self, public: &Caller, simulator_url: &str, settings: &Map<String, Value>) {
-        let body = account_body(simulator_url, settings);
+        self.open(public, &account_body(simulator_url, settings)).await;
+    }
+
+    /// Makes the gateway account of this body.
+    pub async fn open(&mut self, public: &Caller, body: &Value) {
         self.account =
-            public.with_token(&self.key).post("/v1/gateway_accounts", "account", &body).await.expect(201).id();
+            public.with_token(&self.key).post("/v1/gateway_accounts", "account", body).await.expect(201).id();
     }
 }
 
-/// The body that makes an account at the simulator; `settings` are added to the usual ones.
+/// The body that makes an account of the mock at the simulator; `settings` are added to the usual ones.
 pub fn account_body(simulator_url: &str, settings: &Map<String, Value>) -> Value {
-    let mut all = Map::new();
-    all.insert("base_url".to_owned(), json!(simulator_url));
-    all.insert("api_key".to_owned(), json!(GATEWAY_API_KEY));
-    all.insert("webhook_secret".to_owned(), json!(GATEWAY_WEBHOOK_SECRET));
-    all.extend(settings.clone());
-    json!({ "connector": "mock", "name": "simulator", "settings": all })
+    MOCK.account(simulator_url, settings)
 }

@@ -1,10 +1,12 @@
 //! The harness, in reading order: a world is made of a database, a simulator and hosts, and is called through a client.
 
 pub mod bodies;
+mod browser;
 mod builder;
 mod client;
 mod door;
 mod endpoints;
+pub mod gateways;
 mod host;
 pub mod invariants;
 mod kafka;
@@ -18,12 +20,15 @@ mod process;
 pub mod receiver;
 mod simulator;
 mod steps;
+mod tokens;
 mod world;
 
+pub use browser::Browser;
 pub use builder::Builder;
 pub use client::{Answer, Caller, answer};
 pub use door::Door;
 pub use endpoints::Endpoint;
+pub use gateways::Gateway;
 pub use host::{Host, OPERATOR_TOKEN, engine};
 pub use kafka::{Kafka, Record};
 pub use line::Line;
@@ -31,7 +36,8 @@ pub use look::Row;
 pub use merchant::Merchant;
 pub use nats::{NatsServer, Stored};
 pub use plain::plain;
-pub use process::{programs, target};
+pub use process::{connectors, programs, target};
 pub use receiver::Receiver;
 pub use simulator::Simulator;
+pub use tokens::{Giving, TokenGateway};
 pub use world::{World, eventually};

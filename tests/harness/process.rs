@@ -3,6 +3,8 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
+    io,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     thread,
@@ -136,4 +138,18 @@ pub fn programs() -> PathBuf {
 /// `target/NAME`, beside the folder of the programs.
 pub fn target(name: &str) -> PathBuf {
     programs().parent().expect("target/debug has a parent").join(name)
+}
+
+/// A folder with these connectors alone: a host admits and compiles everything that it finds there, and most worlds need
+/// one. Links, so that a connector that was built again is the one that is found.
+pub fn connectors(names: &[&str]) -> PathBuf {
+    let folder = target("connectors-of").join(names.join("-"));
+    fs::create_dir_all(&folder).expect("the folder of the build can be written to");
+    for file in names.iter().map(|name| format!("{name}.wasm")) {
+        match symlink(Path::new("../../connectors").join(&file), folder.join(&file)) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => panic!("{file} could not be linked: {error}"),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    folder
 }

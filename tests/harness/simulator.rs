@@ -55,6 +55,11 @@ impl Simulator {
         self.control("/__faults", &json!({ "match": steps, "times": times, "fault": fault })).await;
     }
 
+    /// Whether operations are found by the merchant's ids.
+    pub async fn lookup(&self, is_on: bool) {
+        self.control("/__settings", &json!({ "lookup": is_on })).await;
+    }
+
     /// Adds a rule, or several, as its README has them.
     pub async fn add_faults(&self, rules: &Value) {
         self.control("/__faults", rules).await;
@@ -107,6 +112,27 @@ impl Simulator {
     pub async fn asked(&self, reference: &str) -> usize {
         let calls = self.requests().await;
         calls.iter().filter(|call| call["method"] == "GET" && call["reference"] == reference).count()
+    }
+
+    /// What it has told or tried to tell, oldest first: `GET /__webhooks`.
+    pub async fn deliveries(&self) -> Vec<Value> {
+        self.get("/__webhooks").await["deliveries"].as_array().cloned().expect("a list of deliveries")
+    }
+
+    /// Tells once more what has become of the operation of this reference, in its face's words; whether there is one.
+    pub async fn tell_again(&self, reference: &str) -> bool {
+        let request = self.http.post(format!("{}/__webhooks/again", self.url)).json(&json!({ "reference": reference }));
+        let answer = client::try_answer(request).await.expect("the simulator answers");
+        assert!(matches!(answer.status, 204 | 404), "{}", answer.text());
+        answer.status == 204
+    }
+
+    /// Approves what the operation of this reference left open, if it is.
+    pub async fn settle_if_open(&self, reference: &str) {
+        let body = json!({ "reference": reference, "outcome": "approve" });
+        let answer = client::try_answer(self.http.post(format!("{}/__settle", self.url)).json(&body)).await;
+        let answer = answer.expect("the simulator answers");
+        assert!(answer.status < 300 || answer.json["error"]["code"] == "not_pending", "{}", answer.text());
     }
 
     /// Its refunds, in the order they were made.

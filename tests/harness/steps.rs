@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Caller, Door, Merchant, World, bodies, eventually, merchant};
+use super::{Answer, Caller, Door, Gateway, Merchant, World, bodies, eventually};
 
 impl Caller {
     /// A payment with this card, of this amount, taken at once or held, confirmed under `key`.
@@ -86,15 +86,19 @@ impl World {
 
     /// An address that leads to whichever host is up, and to which the gateway sends this merchant's webhooks.
     pub async fn listen(&self, merchant: &Merchant) -> Door {
-        self.listen_at(&merchant.account, merchant::GATEWAY_API_KEY).await
+        self.listen_at(&merchant.account, self.gateway.merchant).await
     }
 
     /// The same for the account that signs in to the gateway with this key.
     pub async fn listen_at(&self, account: &str, api_key: &str) -> Door {
+        self.listen_to(self.gateway, account, &json!({ "api_key": api_key })).await
+    }
+
+    /// The same for an account at this gateway, with changes to what the gateway is told.
+    pub async fn listen_to(&self, gateway: &Gateway, account: &str, changes: &Value) -> Door {
         let door = Door::open(self.addresses()).await;
         let url = format!("{}/webhooks/{account}", door.url);
-        let target = json!({ "url": url, "secret": merchant::GATEWAY_WEBHOOK_SECRET, "api_key": api_key });
-        self.simulator.control("/__webhooks", &target).await;
+        self.simulator.control("/__webhooks", &bodies::with(gateway.target(&url), changes)).await;
         door
     }
 

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Answer, Builder, Caller, Host, Merchant, Simulator, bodies, client,
+    Answer, Builder, Caller, Gateway, Host, Merchant, Simulator, bodies, client,
     host::{MASTER_KEY, OPERATOR_TOKEN, image_cache},
     invariants,
     postgres::{Database, report},
@@ -28,6 +28,8 @@ pub struct World {
     pub simulator: Simulator,
     /// The merchant most tests are about.
     pub merchant: Merchant,
+    /// Where its account is.
+    pub gateway: &'static Gateway,
     hosts: Vec<Host>,
     environment: Vec<(String, String)>,
     account_settings: serde_json::Map<String, Value>,
@@ -46,7 +48,7 @@ impl World {
 
     /// A world that is not as it comes.
     pub fn builder() -> Builder {
-        Builder { hosts: 1, ..Builder::default() }
+        Builder::default()
     }
 
     pub(crate) async fn build(wanted: Builder) -> Self {
@@ -56,12 +58,15 @@ impl World {
         let simulator = Simulator::start(&wanted.simulator_arguments, logs.join("simulator.log")).await;
         let mut environment = usual(&database);
         if !wanted.without_connectors {
-            environment.push(("INTERLOCK_CONNECTORS_DIR".into(), process::target("connectors").display().to_string()));
+            let mut names = vec![wanted.gateway.name];
+            names.extend(wanted.others.iter().map(|gateway| gateway.name));
+            environment.push(("INTERLOCK_CONNECTORS_DIR".into(), process::connectors(&names).display().to_string()));
         }
         environment.extend(wanted.settings);
         let mut world = Self {
             simulator,
             merchant: Merchant { id: String::new(), key: String::new(), account: String::new() },
+            gateway: wanted.gateway,
             hosts: Vec::new(),
             environment,
             account_settings: wanted.account_settings,
@@ -94,7 +99,8 @@ impl World {
     /// A further merchant with an account at the same simulator.
     pub async fn new_merchant(&self, name: &str) -> Merchant {
         let mut merchant = Merchant::make(&self.operator(), name).await;
-        merchant.open_account(&self.on(0).without_token(), &self.simulator.url, &self.account_settings).await;
+        let body = self.gateway.account(&self.simulator.url, &self.account_settings);
+        merchant.open(&self.on(0).without_token(), &body).await;
         merchant
     }
 

@@ -1,7 +1,7 @@
 /** What the connector says of itself. The operator approves it, and the host holds the connector to it. */
 
-/** @import { Descriptor, OperationRules, Placement, Resolution, Setting } from "interlock:connector/description@0.2.0" */
-/** @import { Method, OperationKind } from "interlock:connector/types@0.2.0" */
+/** @import { Descriptor, OperationRules, Placement, Resolution, Setting } from "interlock:connector/description@0.3.0" */
+/** @import { Method, OperationKind } from "interlock:connector/types@0.3.0" */
 
 /** The gateway as its account names it. */
 const ORIGIN = "setting:base_url";

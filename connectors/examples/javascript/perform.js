@@ -9,7 +9,7 @@ import { CHARGE, captureOutcome, chargeOf, chargeOutcome, isNotFound, refundOf, 
 /**
  * @import {
  *   Authorize, Capture, Context, Operation, Outcome, Refund, Response, Sync
- * } from "interlock:connector/types@0.2.0"
+ * } from "interlock:connector/types@0.3.0"
  */
 /** @import { Host } from "./sdk/src/connector.js" */
 /** @import { Json } from "./sdk/src/json.js" */

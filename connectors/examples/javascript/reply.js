@@ -4,7 +4,7 @@ import {
   DeclineTable, Failure, accepted, approval, document, field, integer, networkCode, object, oneOf, optional, text,
 } from "./sdk/index.js";
 
-/** @import { Outcome, Pairs, Response } from "interlock:connector/types@0.2.0" */
+/** @import { Outcome, Pairs, Response } from "interlock:connector/types@0.3.0" */
 /** @import { Host } from "./sdk/src/connector.js" */
 /** @import { Document } from "./sdk/src/reply.js" */
 

@@ -4,8 +4,8 @@ import { Failure, acknowledged, document, field, fromHex, header, integer, isRec
 
 import { captureOutcome, chargeOutcome, readCharge, readRefund, refundOutcome } from "./reply.js";
 
-/** @import { Context } from "interlock:connector/types@0.2.0" */
-/** @import { Delivery, Event, Inbound } from "interlock:connector/webhooks@0.2.0" */
+/** @import { Context } from "interlock:connector/types@0.3.0" */
+/** @import { Delivery, Event, Inbound } from "interlock:connector/webhooks@0.3.0" */
 /** @import { Host } from "./sdk/src/connector.js" */
 /** @import { Document } from "./sdk/src/reply.js" */
 

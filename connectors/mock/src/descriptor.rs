@@ -1,15 +1,17 @@
 //! What the connector says of itself: settings, where secrets and card data may stand, and how an operation whose
 //! outcome is unknown can be found out.
 
+use interlock_connector::describe::{Places, rules, setting};
 use interlock_connector::types::{
-    Descriptor, Features, KeyEncoding, Location, Method, OperationKind, OperationRules, Placement, Resolution, Setting,
-    SettingKind,
+    Descriptor, Features, Location, Method, OperationKind, OperationRules, Placement, Resolution, Setting, SettingKind,
 };
 
 /// The gateway as its account names it.
 const ORIGIN: &str = "setting:base_url";
 /// A base URL may have a path of its own, so that no narrower prefix would hold.
 const ANY_PATH: &str = "/";
+/// Where holes may be filled.
+const PLACES: Places<'_> = Places { origin: ORIGIN, path_prefix: ANY_PATH };
 /// How long the gateway remembers an idempotency key: a day.
 const KEY_WINDOW_S: u32 = 86_400;
 /// After this long, what the gateway has not heard of is not on its way any more.
@@ -46,63 +48,40 @@ pub fn descriptor() -> Descriptor {
 }
 
 fn settings() -> Vec<Setting> {
-    let setting = |name: &str, kind, required, default: Option<&str>, help: &str| Setting {
-        name: name.to_owned(),
-        kind,
-        key_encoding: KeyEncoding::Utf8,
-        required,
-        default: default.map(str::to_owned),
-        help: help.to_owned(),
-        identity: false,
-    };
     vec![
-        Setting {
-            identity: true,
-            ..setting(
-                "base_url",
-                SettingKind::Url,
-                true,
-                None,
-                "Where the gateway is, for example http://127.0.0.1:9090; the simulator prints it when it starts.",
-            )
-        },
-        setting("api_key", SettingKind::Secret, true, None, "The gateway's API key; the simulator takes any."),
+        setting(
+            "base_url",
+            SettingKind::Url,
+            "Where the gateway is, for example http://127.0.0.1:9090; the simulator prints it when it starts.",
+        )
+        .required()
+        .identity(),
+        setting("api_key", SettingKind::Secret, "The gateway's API key; the simulator takes any.").required(),
         setting(
             "webhook_secret",
             SettingKind::Secret,
-            false,
-            None,
             "What the gateway signs webhooks with. Without it they are refused, and only asking tells what became of \
              a pending payment.",
         ),
         setting(
             "resend",
             SettingKind::Text,
-            false,
-            Some("safe"),
             "safe: a repeated request with the same idempotency key has no second effect. never: the gateway knows no \
              idempotency keys, so no request is sent twice.",
-        ),
+        )
+        .or("safe"),
         setting(
             "lookup",
             SettingKind::Text,
-            false,
-            Some("reference"),
             "reference: the gateway finds charges and refunds by our reference, and a 404 proves that nothing \
              happened. none: it does not, and is not asked.",
-        ),
+        )
+        .or("reference"),
     ]
 }
 
 fn placements() -> Vec<Placement> {
-    let placement = |hole: &str, method, location, name: &str| Placement {
-        hole: hole.to_owned(),
-        method,
-        origin: ORIGIN.to_owned(),
-        path_prefix: ANY_PATH.to_owned(),
-        location,
-        name: name.to_owned(),
-    };
+    let placement = |hole: &str, method, location, name: &str| PLACES.placement(hole, method, location, name);
     let in_method = |hole: &str, name: &str| placement(hole, Method::Post, Location::JsonString, name);
     vec![
         placement("secret:api_key", Method::Get, Location::Header, "authorization"),
@@ -120,11 +99,6 @@ fn placements() -> Vec<Placement> {
 /// What holds for accounts with the defaults. With `resend: never` the requests themselves say that they are not to be
 /// sent again, and with `lookup: none` a sync fails without asking.
 fn operations() -> Vec<OperationRules> {
-    let rules = |kind, resolutions: &[Resolution], settles_within_seconds| OperationRules {
-        kind,
-        resolutions: resolutions.to_vec(),
-        settles_within_seconds,
-    };
     let writes =
         [Resolution::Resend(KEY_WINDOW_S), Resolution::FindByOperationId(LOOKUP_SETTLES_S), Resolution::AwaitWebhook];
     vec![

@@ -2,17 +2,13 @@
 
 use interlock_connector::Host;
 use interlock_connector::types::{
-    Context, Delivery, Event, EventKind, Failure, Inbound, Mac, OperationKind, Outcome, Pairs,
+    Context, Delivery, Event, EventKind, Failure, Inbound, OperationKind, Outcome, Pairs,
 };
-use interlock_connector::webhook::{acknowledged, from_hex};
+use interlock_connector::webhook::{acknowledged, verify_stamped};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::charge::{Charge, Refund, RefundStatus, Status, Step, StepKind};
 use crate::perform::other_status;
-
-/// How far a signature's time may lie from ours.
-const TOLERANCE_S: u64 = 300;
 
 /// What all events have.
 #[derive(Deserialize)]
@@ -31,11 +27,11 @@ struct About<T> {
 
 /// Reads a delivery. One that is unsigned, stale, forged or unreadable is refused as a whole.
 pub fn receive(ctx: &Context, inbound: &Inbound, host: &mut dyn Host) -> Result<Delivery, Failure> {
-    let proof = proof(ctx, inbound, host)?;
-    let head: Head = read(&inbound.body)?;
+    let proof = verify_stamped(ctx, inbound, "mock-signature", "webhook_secret", host)?;
+    let head: Head = inbound.json()?;
     let (references, told) = match head.kind.as_str() {
-        "charge.updated" => charge_updated(read::<About<Charge>>(&inbound.body)?.data, host)?,
-        "refund.updated" => refund_updated(read::<About<Refund>>(&inbound.body)?.data, host),
+        "charge.updated" => charge_updated(inbound.json::<About<Charge>>()?.data, host)?,
+        "refund.updated" => refund_updated(inbound.json::<About<Refund>>()?.data, host),
         // Worth keeping, and nothing that we asked for.
         _ => (None, Told { kind: EventKind::Notice(head.kind), decides: true }),
     };
@@ -91,27 +87,4 @@ fn refund_updated(refund: Refund, host: &mut dyn Host) -> (Names, Told) {
         (RefundStatus::Succeeded, None) => (Outcome::Pending(refund.accepted()), false),
     };
     (names, Told { kind: EventKind::Outcome((OperationKind::Refund, outcome)), decides })
-}
-
-/// Checks `Mock-Signature: t=<unix>,v1=<hex HMAC-SHA256 of "<t>.<body>">`.
-fn proof(ctx: &Context, inbound: &Inbound, host: &mut dyn Host) -> Result<u32, Failure> {
-    let header = inbound.header("mock-signature").ok_or_else(|| Failure::new("the webhook is not signed"))?;
-    let part = |name: &str| header.split(',').find_map(|part| part.trim().strip_prefix(name));
-    let (Some(time), Some(signature)) = (part("t="), part("v1=").and_then(from_hex)) else {
-        return Err(Failure::new("the webhook's signature cannot be read"));
-    };
-    let seconds: u64 = time.parse().map_err(|_| Failure::new("the webhook's signature has no time"))?;
-    if !ctx.is_recent(seconds, TOLERANCE_S) {
-        return Err(Failure::new("the webhook's signature is not of these minutes"));
-    }
-    let mut signed = Vec::with_capacity(time.len() + 1 + inbound.body.len());
-    signed.extend_from_slice(time.as_bytes());
-    signed.push(b'.');
-    signed.extend_from_slice(&inbound.body);
-    host.verify(Mac::HmacSha256, "webhook_secret", &signed, &signature)
-        .ok_or_else(|| Failure::new("the webhook's signature does not fit"))
-}
-
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|_| Failure::new("the webhook's body cannot be read"))
 }

@@ -1,12 +1,12 @@
 /** Makes a component of a connector: what the contract wants exported, in terms of what the sandbox has to call. */
 
-import { exchange } from "interlock:connector/egress@0.2.0";
-import { write } from "interlock:connector/log@0.2.0";
-import { verify } from "interlock:connector/signatures@0.2.0";
+import { exchange } from "interlock:connector/egress@0.3.0";
+import { write } from "interlock:connector/log@0.3.0";
+import { verify } from "interlock:connector/signatures@0.3.0";
 
 /** @import { Connector, Host } from "./connector.js" */
-/** @import { Context, Operation } from "interlock:connector/types@0.2.0" */
-/** @import { Inbound } from "interlock:connector/webhooks@0.2.0" */
+/** @import { Context, Operation } from "interlock:connector/types@0.3.0" */
+/** @import { Inbound } from "interlock:connector/webhooks@0.3.0" */
 
 /** @type {Host} */
 const host = { exchange, verify, log: write };

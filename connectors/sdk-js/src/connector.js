@@ -1,11 +1,11 @@
 /** What a connector is, and what it may call. */
 
-/** @import { Context, Failure, Mac, Operation, Outcome, Request, Response } from "interlock:connector/types@0.2.0" */
-/** @import { Descriptor } from "interlock:connector/description@0.2.0" */
-/** @import { Level } from "interlock:connector/log@0.2.0" */
-/** @import { Opening } from "interlock:connector/sessions@0.2.0" */
-/** @import { Line } from "interlock:connector/settlement@0.2.0" */
-/** @import { Delivery, Inbound } from "interlock:connector/webhooks@0.2.0" */
+/** @import { Context, Failure, Mac, Operation, Outcome, Request, Response } from "interlock:connector/types@0.3.0" */
+/** @import { Descriptor } from "interlock:connector/description@0.3.0" */
+/** @import { Level } from "interlock:connector/log@0.3.0" */
+/** @import { Opening } from "interlock:connector/sessions@0.3.0" */
+/** @import { Line } from "interlock:connector/settlement@0.3.0" */
+/** @import { Delivery, Inbound } from "interlock:connector/webhooks@0.3.0" */
 
 /**
  * What a connector may call. In a component it is the sandbox's imports, in tests whatever the test hands over.

@@ -2,7 +2,7 @@
 
 import { Failure } from "./failure.js";
 
-/** @import { Context, Operation, Pairs } from "interlock:connector/types@0.2.0" */
+/** @import { Context, Operation, Pairs } from "interlock:connector/types@0.3.0" */
 
 /**
  * The last value of that name: later outcomes are merged after earlier ones.

@@ -1,6 +1,6 @@
 /** From a gateway's words for a decline to ours. */
 
-/** @import { Decline, DeclineCode, RetryAdvice } from "interlock:connector/types@0.2.0" */
+/** @import { Decline, DeclineCode, RetryAdvice } from "interlock:connector/types@0.3.0" */
 /** @import { Host } from "./connector.js" */
 
 /**

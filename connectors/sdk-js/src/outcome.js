@@ -1,6 +1,6 @@
 /** Shorter ways to say what came of an operation. */
 
-/** @import { Accepted, Approval, Money, Pairs } from "interlock:connector/types@0.2.0" */
+/** @import { Accepted, Approval, Money, Pairs } from "interlock:connector/types@0.3.0" */
 
 /**
  * An approval that says no more than what was done and how much; `more` has totals, references and the like.

@@ -5,7 +5,7 @@
 
 import { Failure } from "./failure.js";
 
-/** @import { Pairs, Response } from "interlock:connector/types@0.2.0" */
+/** @import { Pairs, Response } from "interlock:connector/types@0.3.0" */
 
 /**
  * A JSON object that was read.

@@ -3,7 +3,7 @@
 import { Template, template } from "./template.js";
 
 /** @import { Json } from "./json.js" */
-/** @import { Body, Computed, Effect, Method, Operation, Pairs, Request, Segment } from "interlock:connector/types@0.2.0" */
+/** @import { Body, Computed, Effect, Method, Operation, Pairs, Request, Segment } from "interlock:connector/types@0.3.0" */
 
 /**
  * What a request may have besides its method and URL.

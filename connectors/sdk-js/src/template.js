@@ -1,6 +1,6 @@
 /** Text with holes: what the host fills in when the request has left the sandbox. */
 
-/** @import { Segment } from "interlock:connector/types@0.2.0" */
+/** @import { Segment } from "interlock:connector/types@0.3.0" */
 
 /**
  * Pieces of text and holes, one after the other.

@@ -1,6 +1,6 @@
 /** Reading webhooks: the encodings that signatures come in, and the answer to the gateway. */
 
-/** @import { Response } from "interlock:connector/types@0.2.0" */
+/** @import { Response } from "interlock:connector/types@0.3.0" */
 
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

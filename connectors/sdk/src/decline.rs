@@ -3,6 +3,11 @@
 use crate::connector::Host;
 use crate::types::{Decline, DeclineCode, Level, Pairs, RetryAdvice};
 
+/// What the host lets through of a gateway's message.
+const MESSAGE_MAX_BYTES: usize = 1024;
+/// What the host lets through of a gateway's code.
+const WORD_MAX_BYTES: usize = 255;
+
 /// A gateway's decline codes: its word, what it means, and what may be tried next.
 ///
 /// ```
@@ -25,9 +30,12 @@ impl DeclineTable {
     }
 
     /// The decline of that word. One that the table does not have is `other` with the advice `never` (nobody knows
-    /// what a repetition would do), and a line in the log asks for it to be added. What else the gateway says of it is
+    /// what a repetition would do), and a line in the log asks for it to be added. A word or message that is longer than
+    /// the contract allows is cut: a clear no is worth more than its last words. What else the gateway says of it is
     /// added with [`Decline::about`], [`Decline::with_network_code`] and their like.
-    pub fn decline(&self, word: &str, message: String, host: &mut dyn Host) -> Decline {
+    pub fn decline(&self, word: &str, mut message: String, host: &mut dyn Host) -> Decline {
+        let word = word.get(..word.floor_char_boundary(WORD_MAX_BYTES)).unwrap_or(word);
+        message.truncate(message.floor_char_boundary(MESSAGE_MAX_BYTES));
         let (code, advice) = self.find(word).unwrap_or_else(|| {
             host.log(Level::Warn, &["the decline code ", word, " is in no table"].concat());
             (DeclineCode::Other, RetryAdvice::Never)
@@ -77,6 +85,14 @@ mod tests {
         assert_eq!((unknown.code, unknown.advice), (DeclineCode::Other, RetryAdvice::Never));
         assert_eq!((unknown.gateway_code.as_str(), unknown.message.as_str()), ("new_word", "No."));
         assert_eq!(host.0, ["the decline code new_word is in no table"]);
+    }
+
+    /// The host would refuse the outcome as a whole, and a clear no would become an unknown one.
+    #[test]
+    fn long_words_are_cut_to_what_the_host_lets_through() {
+        let decline = DeclineTable(&[]).decline(&"x".repeat(300), "€".repeat(400), &mut Listening(Vec::new()));
+        assert_eq!(decline.gateway_code, "x".repeat(255));
+        assert_eq!(decline.message, "€".repeat(341));
     }
 
     #[test]

@@ -156,8 +156,11 @@
 //! that name the members you need, read with [`types::Response::json`], keep it so.
 
 pub mod bindings;
+pub mod csv;
+pub mod describe;
 pub mod money;
 pub mod request;
+pub mod time;
 pub mod types;
 pub mod webhook;
 

@@ -1,6 +1,14 @@
-//! Reading webhooks: headers, the encodings that signatures come in, and the answer to the gateway.
+//! Reading webhooks: headers, signatures and the encodings that they come in, and the answer to the gateway.
 
-use crate::types::{Inbound, Response};
+use serde::de::DeserializeOwned;
+
+use crate::connector::Host;
+use crate::types::{Context, Failure, Inbound, Mac, Response};
+
+/// How far the time of a stamped signature may lie from ours.
+const TOLERANCE_S: u64 = 300;
+/// Signatures of one delivery that are looked at: one for each secret that the gateway still signs with.
+const SIGNATURES_MAX: usize = 8;
 
 impl Inbound {
     /// The first header of that name, capitals or not.
@@ -8,6 +16,56 @@ impl Inbound {
     pub fn header(&self, name: &str) -> Option<&str> {
         crate::find_ignoring_case(&self.headers, name)
     }
+
+    /// The header that the signature stands in; a failure where there is none.
+    pub fn signature(&self, header: &str) -> Result<&str, Failure> {
+        self.header(header).ok_or_else(|| Failure::new("the webhook is not signed"))
+    }
+
+    /// The body as JSON of the shape `T`, the whole of it. To be read after its signature.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|_| Failure::new("the webhook's body cannot be read"))
+    }
+}
+
+/// Checks a header that holds the hex HMAC-SHA256 of the body, and nothing else. The proof for its event.
+pub fn verify_body(inbound: &Inbound, header: &str, secret: &str, host: &mut dyn Host) -> Result<u32, Failure> {
+    let signature = from_hex(inbound.signature(header)?.trim());
+    let signature = signature.ok_or_else(|| Failure::new("the webhook's signature cannot be read"))?;
+    host.verify(Mac::HmacSha256, secret, &inbound.body, &signature).ok_or_else(no_signature_fits)
+}
+
+/// Checks a header like `t=<unix>,v1=<hex HMAC-SHA256 of "<t>.<body>">`, with as many `v1` as the gateway has secrets (two
+/// while a new one takes over), and whose time lies at most five minutes from ours. The proof for its event.
+pub fn verify_stamped(
+    ctx: &Context,
+    inbound: &Inbound,
+    header: &str,
+    secret: &str,
+    host: &mut dyn Host,
+) -> Result<u32, Failure> {
+    let header = inbound.signature(header)?;
+    let parts = || header.split(',').filter_map(|part| part.trim().split_once('='));
+    let no_time = || Failure::new("the webhook's signature has no time");
+    let (_, time) = parts().find(|(name, _)| *name == "t").ok_or_else(no_time)?;
+    let seconds: u64 = time.parse().map_err(|_| no_time())?;
+    if !ctx.is_recent(seconds, TOLERANCE_S) {
+        return Err(Failure::new("the webhook's signature is not of these minutes"));
+    }
+    let mut signed = Vec::with_capacity(time.len() + 1 + inbound.body.len());
+    signed.extend_from_slice(time.as_bytes());
+    signed.push(b'.');
+    signed.extend_from_slice(&inbound.body);
+    parts()
+        .filter(|(name, _)| *name == "v1")
+        .filter_map(|(_, signature)| from_hex(signature))
+        .take(SIGNATURES_MAX)
+        .find_map(|signature| host.verify(Mac::HmacSha256, secret, &signed, &signature))
+        .ok_or_else(no_signature_fits)
+}
+
+fn no_signature_fits() -> Failure {
+    Failure::new("no signature of the webhook fits")
 }
 
 /// What most gateways want to hear: 200 and nothing else.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use interlock_connector::request::{idempotency_key, json_object, secret};
 use interlock_connector::types::{
-    Approval, Capture, Context, Delivery, Descriptor, Event, EventKind, Failure, Features, Inbound, Level, Location,
-    Mac, Method, Money, Operation, Outcome, Placement, Request, Response, Segment,
+    Approval, Capture, Context, Delivery, Descriptor, Effect, Event, EventKind, Failure, Features, Inbound, Keep,
+    Level, Location, Mac, Method, Money, Opening, Operation, Outcome, Placement, Request, Response, Segment,
 };
 use interlock_connector::webhook::{acknowledged, from_hex};
 use interlock_connector::{Connector, Host, harness};
@@ -29,9 +29,10 @@ enum Fault {
     AsksAgain,
     AsksNothing,
     BelievesWebhooks,
+    SessionForACustomer,
 }
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 13] = [
     Fault::None,
     Fault::Impure,
     Fault::Panics,
@@ -44,6 +45,7 @@ const FAULTS: [Fault; 12] = [
     Fault::AsksAgain,
     Fault::AsksNothing,
     Fault::BelievesWebhooks,
+    Fault::SessionForACustomer,
 ];
 
 /// A connector that captures, with the fault of that number.
@@ -129,6 +131,25 @@ impl<const FAULT: usize> Connector for Faulty<FAULT> {
         }
         host.log(Level::Debug, "read the reply");
         Self::outcome(&reply)
+    }
+
+    /// The faulty one takes the gateway for somebody who wants to be paid.
+    fn open_session(_: &Context) -> Option<Opening> {
+        let request = Request::post([API, "/token"].concat())
+            .header("authorization", ["Basic ".into(), secret("api_key")])
+            .effect(Effect::Reads);
+        let request = if Self::has(&Fault::SessionForACustomer) {
+            request.header("x-card", Segment::CardNumber).effect(Effect::MovesMoney)
+        } else {
+            request
+        };
+        let keep = Keep {
+            name: "token".to_owned(),
+            pointer: "/token".to_owned(),
+            lifetime_pointer: None,
+            lifetime_seconds: 60,
+        };
+        Some(Opening { request, keep: vec![keep] })
     }
 
     fn receive(_: &Context, inbound: &Inbound, host: &mut dyn Host) -> Result<Delivery, Failure> {
@@ -279,6 +300,17 @@ fn a_webhook_is_believed_for_its_body_alone() {
     assert_eq!(report::<Faulty<0>>(&cassette(of_body)), "");
     let report = report::<Faulty<11>>(&cassette(of_nothing));
     assert!(report.contains("its body is not the one that was signed"), "{report}");
+}
+
+/// What opens a session are the account's secrets: no customer's card goes there, and no money is moved by it.
+#[test]
+fn a_session_is_opened_by_secrets_alone() {
+    let cassette = |opening: Option<Opening>| json!({ "about": "a session", "opening": opening });
+    let context = Context { settings: Vec::new(), now: 0, nonce: Vec::new() };
+    assert_eq!(report::<Faulty<0>>(&cassette(Faulty::<0>::open_session(&context))), "");
+    let report = report::<Faulty<12>>(&cassette(Faulty::<12>::open_session(&context)));
+    assert!(report.contains("card-number opens no session"), "{report}");
+    assert!(report.contains("opening a session moves no money"), "{report}");
 }
 
 #[test]

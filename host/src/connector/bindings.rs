@@ -15,7 +15,7 @@ use wasmtime::{
 };
 
 use super::{
-    compat::v0_1,
+    compat::v0_2,
     contract::Contract,
     run::Run,
     types::{Context, Delivery, Descriptor, Failure, Inbound, Line, Mac, Opening, Operation, Outcome, Request},
@@ -114,13 +114,13 @@ impl Exports {
         typed::<(), (Descriptor,)>(store, instance, &self.describe)?;
         typed::<(&Context,), Opened>(store, instance, &self.open_session)?;
         typed::<(&Context, &[u8]), Read>(store, instance, &self.read)?;
+        typed::<(&Context, &Operation), Performed>(store, instance, &self.perform)?;
         match self.contract {
             Contract::Newest => {
-                typed::<(&Context, &Operation), Performed>(store, instance, &self.perform)?;
                 typed::<(&Context, &Inbound), Received>(store, instance, &self.receive)?;
                 Ok(())
             }
-            Contract::V0_1 => v0_1::check(store, instance, &self.perform, &self.receive),
+            Contract::V0_2 => v0_2::check(store, instance, &self.receive),
         }
     }
 
@@ -135,12 +135,7 @@ impl Exports {
         context: &Context,
         operation: &Operation,
     ) -> wasmtime::Result<Result<Outcome, Failure>> {
-        match self.contract {
-            Contract::Newest => {
-                typed::<_, Performed>(store, instance, &self.perform)?.call(store, (context, operation)).map(only)
-            }
-            Contract::V0_1 => v0_1::perform(store, instance, &self.perform, context, operation),
-        }
+        typed::<_, Performed>(store, instance, &self.perform)?.call(store, (context, operation)).map(only)
     }
 
     pub fn open_session(
@@ -163,7 +158,7 @@ impl Exports {
             Contract::Newest => {
                 typed::<_, Received>(store, instance, &self.receive)?.call(store, (context, inbound)).map(only)
             }
-            Contract::V0_1 => v0_1::receive(store, instance, &self.receive, context, inbound),
+            Contract::V0_2 => v0_2::receive(store, instance, &self.receive, context, inbound),
         }
     }
 

@@ -13,28 +13,28 @@ use super::{
 /// A version of the contract that this host serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contract {
-    /// 0.1.0, by [`super::compat::v0_1`].
-    V0_1,
+    /// 0.2.0, by [`super::compat::v0_2`].
+    V0_2,
     /// `wit/connector.wit` as it is now. The host's own types are this version's.
     Newest,
 }
 
 impl Contract {
     /// All of them, the newest first.
-    pub const SERVED: [Self; 2] = [Self::Newest, Self::V0_1];
+    pub const SERVED: [Self; 2] = [Self::Newest, Self::V0_2];
 
     /// Its number, as it stands in the names of a component's imports and exports.
     pub fn version(self) -> &'static str {
         match self {
-            Self::V0_1 => "0.1.0",
-            Self::Newest => "0.2.0",
+            Self::V0_2 => "0.2.0",
+            Self::Newest => "0.3.0",
         }
     }
 
     /// Its text.
     pub fn wit(self) -> &'static str {
         match self {
-            Self::V0_1 => include_str!("../../../wit/released/0.1.0/connector.wit"),
+            Self::V0_2 => include_str!("../../../wit/released/0.2.0/connector.wit"),
             Self::Newest => include_str!("../../../wit/connector.wit"),
         }
     }
@@ -123,9 +123,9 @@ mod tests {
 
     #[test]
     fn a_component_keeps_the_one_version_that_it_names() {
-        let old = ["interlock:connector/egress@0.1.0", "wasi:clocks/monotonic-clock@0.2.0"];
-        assert_eq!(of(&old), Ok(Contract::V0_1));
-        assert_eq!(of(&["interlock:connector/gateway@0.2.0"]), Ok(Contract::Newest));
+        let old = ["interlock:connector/egress@0.2.0", "wasi:clocks/monotonic-clock@0.2.0"];
+        assert_eq!(of(&old), Ok(Contract::V0_2));
+        assert_eq!(of(&["interlock:connector/gateway@0.3.0"]), Ok(Contract::Newest));
         assert_eq!(
             of(&["wasi:clocks/monotonic-clock@0.3.0", "interlock:connectors/egress@9.9.9"]),
             Ok(Contract::Newest)
@@ -135,16 +135,16 @@ mod tests {
     #[test]
     fn what_is_not_served_is_told_what_is() {
         let reason = |version: &str| of(&[&format!("interlock:connector/gateway@{version}")]).unwrap_err();
-        for version in ["0.0.9", "0.1.1", "0.2.1", "0.3.0", "1.0.0", "junk"] {
+        for version in ["0.0.9", "0.1.0", "0.2.1", "0.3.1", "0.4.0", "1.0.0", "junk"] {
             let reason = reason(version);
             assert_eq!(reason.code, ReasonCode::ContractVersion);
             assert!(reason.detail.contains(version), "{reason}");
-            assert!(reason.detail.ends_with("this host serves 0.2.0 and 0.1.0"), "{reason}");
-            assert!(reason.hint.contains("rebuild it with the SDK of 0.2.0"), "{reason}");
+            assert!(reason.detail.ends_with("this host serves 0.3.0 and 0.2.0"), "{reason}");
+            assert!(reason.hint.contains("rebuild it with the SDK of 0.3.0"), "{reason}");
             // Only who is ahead of the host is told to update it.
             assert_eq!(
                 reason.hint.contains("update the host"),
-                ["0.2.1", "0.3.0", "1.0.0"].contains(&version),
+                ["0.3.1", "0.4.0", "1.0.0"].contains(&version),
                 "{reason}"
             );
         }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn two_versions_in_one_component_are_none() {
-        let reason = of(&["interlock:connector/egress@0.1.0", "interlock:connector/gateway@0.2.0"]).unwrap_err();
-        assert!(reason.detail.starts_with("it mixes the versions 0.1.0 and 0.2.0 of"), "{reason}");
+        let reason = of(&["interlock:connector/egress@0.2.0", "interlock:connector/gateway@0.3.0"]).unwrap_err();
+        assert!(reason.detail.starts_with("it mixes the versions 0.2.0 and 0.3.0 of"), "{reason}");
     }
 }

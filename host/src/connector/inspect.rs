@@ -23,7 +23,7 @@ use super::{
 type World = (Resolve, WorldId);
 
 static NEWEST: LazyLock<World> = LazyLock::new(|| parsed(Contract::Newest));
-static V0_1: LazyLock<World> = LazyLock::new(|| parsed(Contract::V0_1));
+static V0_2: LazyLock<World> = LazyLock::new(|| parsed(Contract::V0_2));
 
 fn parsed(contract: Contract) -> World {
     let mut resolve = Resolve::default();
@@ -37,7 +37,7 @@ fn parsed(contract: Contract) -> World {
 fn world_of(contract: Contract) -> &'static World {
     match contract {
         Contract::Newest => &NEWEST,
-        Contract::V0_1 => &V0_1,
+        Contract::V0_2 => &V0_2,
     }
 }
 

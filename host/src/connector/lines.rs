@@ -125,6 +125,12 @@ impl Lines {
         self.keep(line(version, Some(&about), Origin::Host, Level::Warn, what));
     }
 
+    /// Keeps what this host has found out about what is no operation: an opening of a session.
+    pub fn found_at(&self, version: &Version, verb: Verb, merchant: Uuid, what: &str) {
+        let about = About { verb, operation: None, merchant: Some(merchant) };
+        self.keep(line(version, Some(&about), Origin::Host, Level::Warn, what));
+    }
+
     /// Keeps what became of a version as a whole.
     pub fn became(&self, name: &str, version: &str, digest: [u8; 32], what: &str) {
         self.keep(Line {

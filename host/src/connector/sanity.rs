@@ -147,6 +147,7 @@ pub fn delivery(delivery: &Delivery) -> Checked {
         pairs("event.references", &event.references)?;
         match &event.kind {
             EventKind::Outcome((kind, outcome)) => self::outcome(outcome, *kind)?,
+            EventKind::Approved(approved) => approval(approved)?,
             EventKind::Notice(notice) => filled("event.kind.notice", notice, TEXT_MAX_BYTES)?,
         }
     }

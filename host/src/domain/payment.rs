@@ -215,7 +215,8 @@ pub fn decide(state: State, event: Event) -> Decision {
         (S::Authorized | S::PartiallyCaptured, E::FullyCaptured) => Move(S::Succeeded),
         (S::PartiallyCaptured, E::Released) => Move(S::Succeeded),
         (S::Authorized | S::PartiallyCaptured, E::CaptureSubmitted) => Stay,
-        (S::RequiresAction | S::Authorized | S::PartiallyCaptured, E::CancelSubmitted) => Stay,
+        // Unknown, and called off because nobody can find out.
+        (S::RequiresAction | S::PendingVerification | S::Authorized | S::PartiallyCaptured, E::CancelSubmitted) => Stay,
         (S::Authorized, E::Authorized | E::Accepted | E::ActionNeeded | E::Unknown | E::GaveUp) => Stay,
         (S::Authorized, E::Captured | E::Declined | E::NotSent) => Review,
 
@@ -352,7 +353,7 @@ mod tests {
         partly_captured     ?     ?     ?     ?     pcap  =     ?     ?     ?     ?     ?     ?     =
         fully_captured      ?     ?     ?     ?     succ  succ  ?     ?     ?     ?     ?     ?     =
         capture_refused     =     =     =     =     =     =     =     =     =     =     =     =     =
-        cancel_submitted    ?     ?     =     ?     =     =     ?     ?     ?     ?     ?     ?     ?
+        cancel_submitted    ?     ?     =     =     =     =     ?     ?     ?     ?     ?     ?     ?
         released            ?     ?     ?     ?     ?     succ  ?     ?     ?     ?     ?     ?     =
         cancel_refused      =     =     =     =     =     =     =     =     =     =     =     =     =
         refund_submitted    ?     ?     ?     ?     ?     ?     =     =     ?     ?     ?     ?     ?

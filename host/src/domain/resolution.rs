@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::payment::State;
+
 /// Head-room between a resend and the end of the gateway's memory for keys: clocks differ, requests queue.
 pub const RESEND_MARGIN: Duration = Duration::from_mins(5);
 
@@ -19,12 +21,45 @@ pub enum Way {
     FindByOperationId { settle: Duration },
     /// The gateway tells by itself; nothing to do but wait.
     AwaitWebhook,
-    /// Call it off under our id. Not used for what may have succeeded in the customer's eyes: see `flow/resolve.rs`.
+    /// Call it off under our id: the last of all, and no way to learn what became of it. See [`may_call_off`].
     CancelByOperationId,
+}
+
+/// How an operation of unknown outcome stands when nothing else has found out about it.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a condition by itself")]
+pub struct Standing {
+    /// The payment's.
+    pub state: State,
+    /// It belongs to the attempt that is under way.
+    pub is_under_way: bool,
+    /// A capture or cancel of the payment is under way, or unknown itself.
+    pub is_settling: bool,
+    /// The gateway has a cancel, says the connector.
+    pub gateway_cancels: bool,
+    /// That was done before.
+    pub called_off: bool,
+    /// A secret that it was sent with was replaced: who answers now may be another account, which has nothing to call off.
+    pub secrets_changed: bool,
+}
+
+/// Whether it may be called off, when the other ways are used up and a person would be asked next. Only where a cancelled
+/// payment is as good an end as any: nobody was told that it is paid, and nothing was taken of it. Once: that the gateway has
+/// done it is learned like everything else.
+#[must_use]
+pub fn may_call_off(ways: &[Way], standing: &Standing) -> bool {
+    ways.contains(&Way::CancelByOperationId)
+        && standing.state == State::PendingVerification
+        && standing.is_under_way
+        && !standing.is_settling
+        && standing.gateway_cancels
+        && !standing.called_off
+        && !standing.secrets_changed
 }
 
 /// What is known about the operation when a way is chosen.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub struct Situation {
     /// Since commit 1, by the database's clock.
     pub age: Duration,
@@ -36,6 +71,8 @@ pub struct Situation {
     pub holes_complete: bool,
     /// An earlier outcome brought a reference of the gateway's.
     pub has_reference: bool,
+    /// It was called off: sent again, it might come to be after its cancel.
+    pub called_off: bool,
 }
 
 /// Whether `way` is open in `situation`.
@@ -44,6 +81,7 @@ pub fn is_open(way: Way, situation: &Situation) -> bool {
     match way {
         Way::Resend { window } => {
             situation.resendable
+                && !situation.called_off
                 && situation.holes_complete
                 && situation.age.saturating_add(situation.gateway_timeout).saturating_add(RESEND_MARGIN) < window
         }
@@ -82,7 +120,57 @@ mod tests {
             resendable: true,
             holes_complete: true,
             has_reference: false,
+            called_off: false,
         }
+    }
+
+    fn standing() -> Standing {
+        Standing {
+            state: State::PendingVerification,
+            is_under_way: true,
+            is_settling: false,
+            gateway_cancels: true,
+            called_off: false,
+            secrets_changed: false,
+        }
+    }
+
+    /// Calling off is what is left when a person would be asked next, and does not take turns with the others.
+    #[test]
+    fn calling_off_is_no_way_among_others() {
+        let ways = [Way::CancelByOperationId, Way::AwaitWebhook];
+        assert_eq!((0..3).map(|check| choose(&ways, &situation(), check)).collect::<Vec<_>>(), [None; 3]);
+        assert!(may_call_off(&ways, &standing()));
+        assert!(!may_call_off(&[Way::AwaitWebhook, Way::Resend { window: DAY }], &standing()));
+    }
+
+    /// Nobody's success is taken away, nothing is called off twice, and no other account is asked to.
+    #[test]
+    fn only_what_nobody_was_told_of_is_called_off() {
+        use strum::VariantArray as _;
+        let ways = [Way::CancelByOperationId];
+        for state in State::VARIANTS {
+            let may = may_call_off(&ways, &Standing { state: *state, ..standing() });
+            assert_eq!(may, *state == State::PendingVerification, "{state:?}");
+        }
+        for refused in [
+            Standing { is_under_way: false, ..standing() },
+            Standing { is_settling: true, ..standing() },
+            Standing { gateway_cancels: false, ..standing() },
+            Standing { called_off: true, ..standing() },
+            Standing { secrets_changed: true, ..standing() },
+        ] {
+            assert!(!may_call_off(&ways, &refused), "{refused:?}");
+        }
+    }
+
+    /// What was called off is only asked about from then on.
+    #[test]
+    fn what_was_called_off_is_not_sent_again() {
+        let find = Way::FindByOperationId { settle: Duration::ZERO };
+        let ways = [Way::Resend { window: DAY }, find];
+        let called_off = Situation { called_off: true, ..situation() };
+        assert_eq!([0, 1].map(|check| choose(&ways, &called_off, check)), [Some(find); 2]);
     }
 
     /// A resend must arrive while the gateway still knows the key: its window less time-out and margin.

@@ -9,6 +9,13 @@ pub fn next_check(delays: &[Duration], done: usize) -> Option<Duration> {
     delays.get(done).copied()
 }
 
+/// How long to wait for what a gateway says after an unknown authorization was called off, before a person must look: the
+/// longest of the pauses so far, and an hour where there is none.
+#[must_use]
+pub fn after_call_off(delays: &[Duration]) -> Duration {
+    delays.iter().max().copied().unwrap_or(Duration::from_secs(PENDING_POLL_S))
+}
+
 /// Seconds between two questions about an operation that the gateway has accepted and not decided. It will tell by
 /// webhook; asking is for the webhook that was lost.
 pub const PENDING_POLL_S: u64 = 3600;
@@ -45,5 +52,7 @@ mod tests {
         assert_eq!(next_check(&delays, 1), Some(Duration::from_secs(270)));
         assert_eq!(next_check(&delays, 2), None);
         assert_eq!(next_check(&[], 0), None);
+        assert_eq!(after_call_off(&delays), Duration::from_secs(270));
+        assert_eq!(after_call_off(&[]), Duration::from_hours(1));
     }
 }

@@ -8,12 +8,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::{
-    Refusal,
+    Refusal, drive,
     evidence::{self, Applied, Evidence, Source},
 };
 use crate::{
     app::App,
-    connector::types::{Event, EventKind, OperationKind, Outcome},
+    connector::types::{CaptureMethod, Event, EventKind, Operation, OperationKind, Outcome},
     domain::id::{GatewayAccountId, OperationId},
     fault::{self, Point},
     store::{
@@ -102,25 +102,30 @@ async fn find_and_apply(app: &Arc<App>, claimed: Claimed, room: OwnedSemaphorePe
         Ok(event) => event,
         Err(error) => return Ok(quarantined(format!("this version cannot read what is kept of it: {error}"))),
     };
-    let EventKind::Outcome((kind, outcome)) = &event.kind else { return Ok(End::Done) };
+    let kind = match &event.kind {
+        EventKind::Outcome((kind, _)) => *kind,
+        EventKind::Approved(_) => OperationKind::Authorize,
+        EventKind::Notice(_) => return Ok(End::Done),
+    };
     let lease = claimed.lease;
     let found = match named(app, &lease, &event).await? {
         Some(spoken) => Found::One(spoken),
-        None => by_reference(app, &lease, &event, *kind).await?,
+        None => by_reference(app, &lease, &event, kind).await?,
     };
     let (spoken, is_certain) = match found {
         Found::None => {
             let why = "it speaks of an operation that is not there".to_owned();
             return Ok(End::Waits { why, tries_max: UNKNOWN_TRIES_MAX });
         }
-        Found::One(spoken) => (spoken, family(spoken.kind) == family(*kind)),
+        Found::One(spoken) => (spoken, family(spoken.kind) == family(kind)),
         // Of several the newest is asked about: which of them is meant, nobody says.
         Found::Several(newest) => (newest, false),
     };
     if spoken.gateway_account_id != lease.gateway_account_id {
         return Ok(quarantined("it speaks of another account's operation".to_owned()));
     }
-    let applied = if claimed.verified && is_certain {
+    let outcome = said(app, lease.merchant_id, spoken.operation_id, event.kind).await?;
+    let applied = if let (true, true, Some(outcome)) = (claimed.verified, is_certain, outcome) {
         let source = Source::Webhook {
             gateway_account_id: lease.gateway_account_id,
             gateway_event_id: lease.gateway_event_id,
@@ -129,8 +134,8 @@ async fn find_and_apply(app: &Arc<App>, claimed: Claimed, room: OwnedSemaphorePe
         let evidence = Evidence {
             merchant_id: lease.merchant_id,
             operation_id: spoken.operation_id,
-            kind: Some(*kind),
-            outcome: Outcome::clone(outcome),
+            kind: Some(kind),
+            outcome,
             received_at: claimed.received_at,
             source,
         };
@@ -145,6 +150,24 @@ async fn find_and_apply(app: &Arc<App>, claimed: Claimed, room: OwnedSemaphorePe
         Applied::Changed | Applied::Nothing => End::Done,
         Applied::Later { why } => End::Waits { why, tries_max: TRIES_MAX },
         Applied::Contradiction { why } => quarantined(why),
+    })
+}
+
+/// What the event says of the operation, as an outcome: what is only "approved" is what was asked for. That never changes,
+/// so it may be read before the gate looks at the rest. One read where the event leaves it open, none else.
+async fn said(app: &App, merchant: Uuid, operation: Uuid, kind: EventKind) -> Result<Option<Outcome>, Refusal> {
+    let approval = match kind {
+        EventKind::Outcome((_, outcome)) => return Ok(Some(outcome)),
+        EventKind::Notice(_) => return Ok(None),
+        EventKind::Approved(approval) => approval,
+    };
+    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
+    let Some(row) = store::operations::get(&mut conn, merchant, operation).await? else { return Ok(None) };
+    let operation: Operation = drive::read("operations", row.input)?;
+    Ok(match operation.action.captures() {
+        Some(CaptureMethod::Automatic) => Some(Outcome::Captured(approval)),
+        Some(CaptureMethod::Manual) => Some(Outcome::Authorized(approval)),
+        None => None,
     })
 }
 

@@ -78,7 +78,7 @@ pub async fn ask(
         asking: leased.operation_id,
         leased,
         lease,
-        gateway_account_id: underway.gateway_account_id,
+        account,
         version: Arc::clone(&underway.version),
         context,
         operation,

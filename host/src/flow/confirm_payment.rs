@@ -3,7 +3,7 @@
 //!
 //! Four round trips: the key, the payment, commit 1, commit 2; and two more to read the order of a payment that has one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Answer, Call, Confirmation, Fault, Refusal, answer,
@@ -35,6 +35,8 @@ use crate::{
 pub const ATTEMPTS_MAX: i32 = 20;
 /// How often a confirm reads again because another one was faster. Each time somebody has made progress.
 const STALE_TRIES_MAX: usize = 5;
+/// How long it waits before each of these while a gateway is being listened to, or asked, about the same payment.
+const TOLD_PAUSE: Duration = Duration::from_millis(200);
 
 /// Confirms a payment. Runs as a task of its own: a client that hangs up changes nothing.
 pub async fn confirm_payment(
@@ -74,6 +76,9 @@ async fn confirm(app: &Arc<App>, call: &Call, id: PaymentId, confirmation: Confi
                 let ask = Ask::Complete { parameters: parameters.clone().unwrap_or_default() };
                 let begun = match operate::begin(app, Some(call), &payment, &ask, None).await {
                     Ok(begun) => begun,
+                    // The gateway tells just now what became of it, as gateways do while the customer comes back: a
+                    // moment later there is something to answer.
+                    Err(Refusal::OperationInProgress) => None,
                     // An equal request may have been faster: then its answer is this one's.
                     Err(refusal) => return answer::or_stored(app, call, refusal).await,
                 };
@@ -83,6 +88,7 @@ async fn confirm(app: &Arc<App>, call: &Call, id: PaymentId, confirmation: Confi
                 if let Some(answer) = answer::of_key(app, call).await? {
                     return Ok(answer);
                 }
+                tokio::time::sleep(TOLD_PAUSE).await;
                 payment = answer::payment(app, call.merchant, id).await?;
                 continue;
             }

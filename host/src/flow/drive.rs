@@ -12,7 +12,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::prepare::{self, journaled};
+use super::{
+    prepare::{self, journaled},
+    sessions,
+};
 use crate::{
     app::{App, Lease},
     connector::{
@@ -24,6 +27,7 @@ use crate::{
     store::{
         self,
         finish::Reply,
+        gateway_accounts::GatewayAccount,
         journal::{Leased, Next},
     },
     vault::Holes,
@@ -39,6 +43,9 @@ const NOT_SENT_RETRIES_MAX: u32 = 2;
 /// The pause before the first of these tries, at most; doubled for each further one.
 const NOT_SENT_PAUSE: Duration = Duration::from_millis(100);
 
+/// The status by which a gateway says that it does not know who asks (RFC 9110): it has done nothing.
+const UNAUTHORIZED: u16 = 401;
+
 /// An operation that is being driven by this host.
 pub struct Running {
     /// The operation whose exchanges these are: the merchant's, or the sync that asks about it.
@@ -46,7 +53,8 @@ pub struct Running {
     /// The lease under which all is written: that of the operation that the merchant waits for.
     pub leased: Leased,
     pub lease: Lease,
-    pub gateway_account_id: Uuid,
+    /// As it is now: what opens a session.
+    pub account: GatewayAccount,
     pub version: Arc<Version>,
     pub context: Arc<Context>,
     pub operation: Arc<Operation>,
@@ -114,8 +122,9 @@ pub async fn drive(app: &App, running: &mut Running, mut request: Request) -> En
         let position = position(running);
         let response = match send(app, running, &request).await {
             Ok(response) => response,
-            Err((what, kind, detail)) => {
-                return Ended { what, reply: Some(reply(app, running, position, kind, None, Some(detail))) };
+            Err(NoReply { what, row }) => {
+                let reply = row.map(|(kind, detail)| reply(app, running, position, kind, None, Some(detail)));
+                return Ended { what, reply };
             }
         };
         fault::point_of(Point::AfterReply, running.operation.action.kind());
@@ -233,9 +242,63 @@ pub async fn write_down(
     }
 }
 
+/// Why an exchange has no reply, and what is written down of that.
+struct NoReply {
+    what: What,
+    /// Kind and detail; none where the operation is another host's by now, or nobody can tell.
+    row: Option<(&'static str, String)>,
+}
+
+impl NoReply {
+    /// No byte of it left. Of an operation that has moved money before, that leaves its outcome unknown.
+    fn not_sent(running: &Running, detail: String, held_back: bool) -> Self {
+        let why = detail.clone();
+        let what = if moved_money(&running.transcript) { What::Unknown(why) } else { What::NotSent { why, held_back } };
+        Self { what, row: Some(("not_sent", detail)) }
+    }
+}
+
+/// One exchange on the wire, with a session where the request needs one. A gateway that does not know the session any more
+/// has done nothing: another one is opened, and the same request sent once more. What it says then is its reply.
+async fn send(app: &App, running: &mut Running, request: &Request) -> Result<Response, NoReply> {
+    if !request.wants_session() {
+        return exchange(app, running, request).await;
+    }
+    let used = sign_in(app, running, None).await?;
+    let response = exchange(app, running, request).await?;
+    if response.status != UNAUTHORIZED {
+        return Ok(response);
+    }
+    tracing::info!(gateway.account = %running.account.id(), "the gateway does not know the session any more");
+    sign_in(app, running, Some(used)).await?;
+    exchange(app, running, request).await
+}
+
+/// Fills the operation's holes with the account's live session, and makes sure that the lease outlives the exchange: a
+/// session that had to be opened took its time. Returns which session it is; `refused`: another one than that.
+async fn sign_in(app: &App, running: &mut Running, refused: Option<Uuid>) -> Result<Uuid, NoReply> {
+    let session = sessions::live(app, &running.account, &running.version, refused).await;
+    let session = session.map_err(|none| NoReply::not_sent(running, none.why.clone(), none.held_back))?;
+    session.fill(&mut running.holes);
+    if app.clock.boot() + app.exchange_timeout() >= running.lease.ends {
+        let lease = app.new_lease();
+        let Leased { merchant_id, operation_id, fence } = running.leased;
+        let renewed = async {
+            let mut conn = app.pool.acquire().await?;
+            store::work::renew(&mut conn, merchant_id, operation_id, fence, app.lease_ms()).await
+        };
+        match renewed.await {
+            Ok(true) => running.lease = lease,
+            Ok(false) => return Err(NoReply { what: What::LeaseLost, row: None }),
+            Err(error) => return Err(NoReply { what: What::Interrupted(error), row: None }),
+        }
+    }
+    Ok(session.id())
+}
+
 /// One exchange on the wire. What its failure means is decided here: not sent, where no byte was written and nothing
 /// before it moved money; unknown in every other case.
-async fn send(app: &App, running: &Running, request: &Request) -> Result<Response, (What, &'static str, String)> {
+async fn exchange(app: &App, running: &Running, request: &Request) -> Result<Response, NoReply> {
     let timeout = app.exchange_timeout();
     let ends = running.lease.ends;
     // Read again immediately before the first byte: a host that was stopped in between must not send.
@@ -244,22 +307,19 @@ async fn send(app: &App, running: &Running, request: &Request) -> Result<Respons
         request,
         permit: &running.permit,
         holes: &running.holes,
-        account: running.gateway_account_id,
+        account: running.account.gateway_account_id,
         connector: running.version.name(),
         timeout,
         may_send: &may_send,
-    };
-    let not_sent = |detail: String, held_back: bool| {
-        let why = detail.clone();
-        let what = if moved_money(&running.transcript) { What::Unknown(why) } else { What::NotSent { why, held_back } };
-        (what, "not_sent", detail)
     };
     let mut tries = 0;
     let sent = loop {
         let began = Instant::now();
         let sent = app.wire.send(outgoing).await;
         running.version.exchanged(running.operation.action.kind().into(), began.elapsed());
-        let Some(pause) = pause_before_retry(app, running, &sent, tries) else { break sent };
+        let pause = pause_before_retry(app, &sent, tries);
+        // Only while the lease leaves room for the gateway's time-out.
+        let Some(pause) = pause.filter(|pause| app.clock.boot() + *pause + timeout < ends) else { break sent };
         tries += 1;
         tokio::time::sleep(pause).await;
     };
@@ -268,20 +328,19 @@ async fn send(app: &App, running: &Running, request: &Request) -> Result<Respons
         Sent::NotSent { reason, detail } => {
             let held_back =
                 matches!(reason, NotSentReason::BreakerOpen | NotSentReason::PoolFull | NotSentReason::LeaseTooShort);
-            Err(not_sent(format!("{}: {detail}", <&str>::from(reason)), held_back))
+            Err(NoReply::not_sent(running, format!("{}: {detail}", <&str>::from(reason)), held_back))
         }
-        Sent::Refused(refused) => Err(not_sent(format!("refused: {refused}"), false)),
+        Sent::Refused(refused) => Err(NoReply::not_sent(running, format!("refused: {refused}"), false)),
         Sent::Unknown { reason, detail, bytes_written } => {
             let detail = format!("{} after {bytes_written} bytes: {detail}", <&str>::from(reason));
-            Err((What::Unknown(detail.clone()), "unknown", detail))
+            Err(NoReply { what: What::Unknown(detail.clone()), row: Some(("unknown", detail)) })
         }
     }
 }
 
 /// How long to wait before the same request is tried once more. Only where not one byte of it was written, for a reason
-/// that may be over in a moment; a few times, further apart each time and never at the same time as everybody else, and
-/// only while the lease leaves room for the gateway's time-out.
-fn pause_before_retry(app: &App, running: &Running, sent: &Sent, tries: u32) -> Option<Duration> {
+/// that may be over in a moment; a few times, further apart each time and never at the same time as everybody else.
+pub fn pause_before_retry(app: &App, sent: &Sent, tries: u32) -> Option<Duration> {
     let Sent::NotSent { reason, .. } = sent else { return None };
     let passes = match reason {
         NotSentReason::Dns | NotSentReason::Connect | NotSentReason::ConnectionLost => true,
@@ -295,8 +354,7 @@ fn pause_before_retry(app: &App, running: &Running, sent: &Sent, tries: u32) -> 
     let spread = u32::from(app.ids.nonce()[0]);
     // Between half of it and all of it.
     let pause = NOT_SENT_PAUSE * 2_u32.pow(tries) * (256 + spread) / 512;
-    let has_time = app.clock.boot() + pause + app.exchange_timeout() < running.lease.ends;
-    (passes && tries < NOT_SENT_RETRIES_MAX && has_time).then_some(pause)
+    (passes && tries < NOT_SENT_RETRIES_MAX).then_some(pause)
 }
 
 fn reply(

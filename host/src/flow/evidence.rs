@@ -251,6 +251,10 @@ async fn of_resolved(app: &Arc<App>, evidence: &Evidence, found: Found) -> Resul
     let asked =
         if is_event && may_be_stale(&subject, &learned) { ask_about(app, &subject).await? } else { Asked::NoWay };
     let (outcome, learned) = match asked {
+        // Where nobody can be asked, the names decide: another try of the same customer is not what was taken.
+        Asked::NoWay if is_event && is_of_another_try(&subject, &learned, &evidence.outcome) => {
+            return Ok(Some(Applied::Nothing));
+        }
         Asked::NoWay => (evidence.outcome.clone(), learned),
         Asked::InVain => return Ok(Some(Applied::Later { why: "the gateway was asked in vain".into() })),
         Asked::Said(outcome) => match Learned::late(&outcome, &subject) {
@@ -285,6 +289,17 @@ fn may_be_stale(subject: &Subject, learned: &Learned) -> bool {
         Fact::CaptureFailedLater | Fact::RefundFailedLater { .. } => true,
         _ => false,
     }
+}
+
+/// Whether a refusal names another of the gateway's payments than the one that was taken: customers try again on a
+/// gateway's own pages, under one reference of ours, and events of the tries come in any order.
+fn is_of_another_try(subject: &Subject, learned: &Learned, outcome: &Outcome) -> bool {
+    let is_attempt = matches!(subject.underway.operation.action, Action::Authorize(_) | Action::Complete(_));
+    let (true, Fact::CaptureFailedLater, Outcome::Declined(decline)) = (is_attempt, learned.fact, outcome) else {
+        return false;
+    };
+    let taken = subject.payment.gateway_reference.as_deref();
+    decline.gateway_reference.as_deref().zip(taken).is_some_and(|(refused, taken)| refused != taken)
 }
 
 async fn ask_about(app: &App, subject: &Subject) -> Result<Asked, Refusal> {

@@ -50,6 +50,7 @@ pub mod review_story;
 pub mod route;
 pub mod run;
 pub mod seal;
+pub mod sessions;
 pub mod store_token;
 pub mod surplus;
 pub mod sync_payment;

@@ -210,6 +210,8 @@ pub enum Purpose {
     Expiry,
     /// It was paid twice: it is given back.
     Surplus,
+    /// Nobody can find out what became of it: it is called off.
+    CallOff,
 }
 
 /// An operation in this process: what [`super::drive`] carries on and [`super::advance`] ends.

@@ -186,7 +186,7 @@ fn new_events(events: &[Event], believed: &[bool]) -> Vec<NewEvent> {
         gateway_event_id: event.id.clone(),
         event: prepare::json(event),
         verified,
-        queued: matches!(event.kind, EventKind::Outcome(_)),
+        queued: !matches!(event.kind, EventKind::Notice(_)),
     });
     kept.collect()
 }

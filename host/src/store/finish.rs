@@ -242,7 +242,8 @@ macro_rules! finish {
            set answer_status = $54, answer_body = $55,
                expires_at = greatest(k.expires_at, clock_timestamp() + $61 * interval '1 millisecond')
           from held
-         where k.merchant_id = $1 and k.scope = $52 and k.key = $53 and k.operation_id = $2 and k.answer_status is null
+         where k.merchant_id = $1 and k.scope = $52 and k.key = $53 and k.answer_status is null
+           and (k.operation_id = $2 or k.operation_id in (select closed.operation_id from closed))
         returning 1),
     code as (
         delete from token_codes as c using held where c.merchant_id = $1 and c.token_id = $56

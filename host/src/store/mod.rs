@@ -40,6 +40,7 @@ pub mod quarantine;
 pub mod replays;
 pub mod reviews;
 pub mod routing_rules;
+pub mod sessions;
 pub mod sinks;
 pub mod story;
 pub mod tokens;

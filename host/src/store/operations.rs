@@ -85,6 +85,29 @@ pub async fn first_of_attempt(
     Ok(id)
 }
 
+/// Whether the host itself has begun to call this attempt off because its outcome was unknown.
+pub async fn was_called_off(
+    conn: &mut PgConnection,
+    merchant_id: Uuid,
+    payment_id: Uuid,
+    attempt_number: i32,
+) -> Result<bool, Error> {
+    let was = sqlx::query_scalar(
+        "-- store::operations::was_called_off
+         select exists (
+             select 1 from payment_events as e
+               join operations as o on o.merchant_id = e.merchant_id and o.operation_id = e.operation_id
+              where e.merchant_id = $1 and e.payment_id = $2 and e.attempt_number = $3 and e.event = 'cancel_submitted'
+                and o.purpose = 'call_off')",
+    )
+    .bind(merchant_id)
+    .bind(payment_id)
+    .bind(attempt_number)
+    .fetch_one(conn)
+    .await?;
+    Ok(was)
+}
+
 /// The operations of one kind of a payment that have ended, oldest first: what later ones refer to.
 pub async fn ended(
     conn: &mut PgConnection,

@@ -39,6 +39,7 @@ pub struct Payment {
     pub token_id: Option<Uuid>,
     pub gateway_reference: Option<String>,
     pub payment_method: Option<Value>,
+    /// What the customer is to do; kept while a complete is under way, and shown in `requires_action` alone.
     pub next_action: Option<Value>,
     pub last_error: Option<Value>,
     pub description: Option<String>,

@@ -124,6 +124,28 @@ pub async fn of_payment(conn: &mut PgConnection, merchant_id: Uuid, payment_id: 
     Ok(rows)
 }
 
+/// Renews the lease, for a host that was held up before it could send. False where it is another's by now.
+pub async fn renew(
+    conn: &mut PgConnection,
+    merchant_id: Uuid,
+    operation_id: Uuid,
+    fence: i32,
+    lease_ms: i64,
+) -> Result<bool, Error> {
+    let done = sqlx::query(
+        "-- store::work::renew
+         update work set due_at = clock_timestamp() + $4 * interval '1 millisecond'
+          where merchant_id = $1 and operation_id = $2 and fence = $3",
+    )
+    .bind(merchant_id)
+    .bind(operation_id)
+    .bind(fence)
+    .bind(lease_ms)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Gives up the row of an operation that asks for nothing more: a question that was answered, an expiry that has no
 /// object any more. Must touch one row, or none where the lease was lost.
 pub async fn delete(conn: &mut PgConnection, merchant_id: Uuid, operation_id: Uuid, fence: i32) -> Result<bool, Error> {

@@ -77,6 +77,12 @@ impl Holes {
         self.with(HoleKind::Session(name.to_owned()), value)
     }
 
+    /// As [`Holes::with_session`], for a value that takes the place of an earlier one. What that was is still scrubbed from
+    /// replies.
+    pub fn fill_session(&mut self, name: &str, value: Secret) {
+        self.values.insert(0, (HoleKind::Session(name.to_owned()), value));
+    }
+
     /// The number, expiry and holder of a card.
     #[must_use]
     pub fn with_card(self, card: &Card) -> Self {

@@ -78,7 +78,7 @@ impl<'a> PaymentView<'a> {
             order: payment.order_id.map(|id| OrderId::from_uuid(id).to_string()),
             description: payment.description.as_deref(),
             payment_method: payment.payment_method.as_ref(),
-            next_action: payment.next_action.as_ref(),
+            next_action: payment.next_action.as_ref().filter(|_| payment.status == State::RequiresAction),
             last_error: payment.last_error.as_ref(),
             gateway_account: payment.gateway_account_id.map(|id| GatewayAccountId::from_uuid(id).to_string()),
             gateway_reference: payment.gateway_reference.as_deref(),

@@ -187,8 +187,8 @@ struct OperationView<'a> {
     /// What the gateway proved after that.
     #[schema(value_type = Option<Object>)]
     correction: Option<&'a Value>,
-    /// Why the host began it by itself: `expiry` (to call off what nobody finished) or `surplus` (to give back what was
-    /// taken twice).
+    /// Why the host began it by itself: `expiry` (to call off what nobody finished), `surplus` (to give back what was taken
+    /// twice) or `call_off` (to call off what nobody can find out about).
     purpose: Option<&'a str>,
     created_at: String,
     finished_at: Option<String>,

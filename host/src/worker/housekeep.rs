@@ -1,4 +1,5 @@
-//! Keeps the house: tomorrow's partitions, yesterday's keys, answers whose time is over, card codes that nobody used.
+//! Keeps the house: tomorrow's partitions, yesterday's keys, answers and sessions whose time is over, card codes that
+//! nobody used.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +23,7 @@ const WEBHOOKS_KEPT_DAYS: i32 = 90;
 /// Days for which it is kept how connectors' versions did.
 const HEALTH_KEPT_DAYS: u64 = 30;
 
-/// Seventeen statements, one more where connectors have logged something, where nothing is missing or over.
+/// Eighteen statements, one more where connectors have logged something, where nothing is missing or over.
 pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
     let today = app.clock.now().date_naive();
     let mut conn = app.pool.acquire().await?;
@@ -41,6 +42,7 @@ pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
     let lines = connectors::delete_lines(&app, &mut conn, DELETE_MAX).await?;
     let kept_s = i64::try_from(app.config.event_retention.as_secs()).unwrap_or(i64::MAX);
     let endpoints = store::webhook_endpoints::delete_old(&mut conn, kept_s, DELETE_MAX).await?;
+    let sessions = store::sessions::delete_old(&mut conn, DELETE_MAX).await?;
     let (under_way, unknown) = store::work::count(&mut conn).await?;
     let (waiting, quarantined) = store::inbox::count(&mut conn).await?;
     let notices_open = store::notices::count_open(&mut conn).await?;
@@ -53,7 +55,7 @@ pub(super) async fn once(app: Arc<App>) -> anyhow::Result<More> {
     gauge("interlock_webhooks_waiting", waiting);
     gauge("interlock_webhooks_in_quarantine", quarantined);
     let is_full = |deleted: u64| i64::try_from(deleted) == Ok(DELETE_MAX);
-    Ok(if [deleted, events, deliveries, endpoints, health, lines].into_iter().any(is_full) {
+    Ok(if [deleted, events, deliveries, endpoints, health, lines, sessions].into_iter().any(is_full) {
         More::Yes
     } else {
         More::No

@@ -25,6 +25,7 @@ mod world;
 use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use interlock_tests::harness;
 
 use self::{plan::Plan, play::Verdict};
 
@@ -49,9 +50,17 @@ struct Run {
     /// How many minutes all of it may take; clients stop in time, however many payments are made
     #[arg(long, default_value_t = 10)]
     minutes: u64,
-    /// 500 payments in less than a minute and a half
+    /// 500 payments in less than a minute and a half; 200 through a connector that is not the mock
     #[arg(long)]
     quick: bool,
+    /// Through whose connector and face: mock, stripe, razorpay, adyen, paypal; several are played one after the other
+    #[arg(long, value_delimiter = ',', default_value = "mock", value_parser = through)]
+    gateway: Vec<&'static harness::Gateway>,
+}
+
+fn through(name: &str) -> Result<&'static harness::Gateway, String> {
+    let known = || harness::gateways::ALL.map(|gateway| gateway.name).join(", ");
+    harness::gateways::named(name).ok_or_else(|| format!("known are {}", known()))
 }
 
 #[derive(Subcommand)]
@@ -95,13 +104,19 @@ async fn main() -> ExitCode {
 async fn work(arguments: Arguments) -> anyhow::Result<bool> {
     match arguments.command {
         None => {
-            let Run { seed, payments, minutes, quick } = arguments.run;
+            let Run { seed, payments, minutes, quick, gateway } = arguments.run;
             let seed = seed.unwrap_or_else(any_seed);
-            let plan = if quick { Plan::quick(seed) } else { Plan::full(seed, payments, minutes) };
-            let size = if quick { "--quick".to_owned() } else { format!("--payments {payments} --minutes {minutes}") };
-            say(&format!("seed {seed}; again with `make chaos ARGS=\"--seed {seed} {size}\"`"));
-            let name = format!("run-{seed}");
-            Ok(play::play(&plan, &name, None).await? == Verdict::Sound)
+            let mut sound = true;
+            for through in gateway {
+                let full = || Plan { through, ..Plan::full(seed, payments, minutes) };
+                let plan = if quick { Plan::quick_through(seed, through) } else { full() };
+                let size =
+                    if quick { "--quick".to_owned() } else { format!("--payments {payments} --minutes {minutes}") };
+                let gateway = through.name;
+                say(&format!("seed {seed}; again with `make chaos ARGS=\"--seed {seed} --gateway {gateway} {size}\"`"));
+                sound &= play::play(&plan, &format!("run-{gateway}-{seed}"), None).await? == Verdict::Sound;
+            }
+            Ok(sound)
         }
         Some(Command::Mutations { seed, quick: _, only, control }) => {
             mutations::all(seed.unwrap_or_else(any_seed), &only, control).await

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use interlock_tests::harness;
+
 use crate::{weather::Mix, world::Gateway};
 
 /// One run.
@@ -25,6 +27,8 @@ pub struct Plan {
     pub webhooks: &'static str,
     /// What of the host is broken on purpose, by its name.
     pub mutation: Option<&'static str>,
+    /// The connector and the face through which everything goes.
+    pub through: &'static harness::Gateway,
     /// All payments are made at this gateway; at any where none is said.
     pub gateway: Option<Gateway>,
 }
@@ -58,6 +62,10 @@ const QUICK_CLIENTS: usize = 16;
 const QUICK_PAYMENTS: u32 = 500;
 /// Clients of a quick run stop after this.
 const QUICK_LOAD_MAX: Duration = Duration::from_secs(35);
+/// Payments and time of a short run through a connector of a real gateway: hosts and their database have had their run
+/// through the mock, and what is new is the connector.
+const GLANCE_PAYMENTS: u32 = 200;
+const GLANCE_LOAD_MAX: Duration = Duration::from_secs(15);
 /// What is left of a full run's time for settling and checking.
 const SETTLE_RESERVE: Duration = Duration::from_secs(130);
 /// How long a run waits until everything is settled. Longer than the mock gateway's descriptor lets a question for
@@ -78,6 +86,7 @@ impl Plan {
             weather: Weather::Changing,
             webhooks: "normal",
             mutation: None,
+            through: &harness::gateways::MOCK,
             gateway: None,
         }
     }
@@ -91,5 +100,15 @@ impl Plan {
             clients: QUICK_CLIENTS,
             ..Self::full(seed, QUICK_PAYMENTS, 0)
         }
+    }
+
+    /// The same through this connector; shorter where it is not the mock.
+    #[must_use]
+    pub fn quick_through(seed: u64, through: &'static harness::Gateway) -> Self {
+        let quick = Self { through, ..Self::quick(seed) };
+        if through.name == harness::gateways::MOCK.name {
+            return quick;
+        }
+        Self { payments: GLANCE_PAYMENTS, load_max: GLANCE_LOAD_MAX, ..quick }
     }
 }

@@ -7,13 +7,9 @@ use std::{
 };
 
 use interlock::domain::id::{OperationId, PaymentId};
-use interlock_tests::harness::{
-    Simulator,
-    merchant::{GATEWAY_API_KEY, GATEWAY_WEBHOOK_SECRET},
-    receiver::Reply,
-};
+use interlock_tests::harness::receiver::Reply;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     client::{Client, Request, Shop},
@@ -134,8 +130,6 @@ async fn tell_again(world: &World) -> anyhow::Result<usize> {
     let claims = claims(world).await?;
     let mut ledgers = Vec::new();
     for gateway in &world.gateways {
-        // What it tells is what it would show, also where it shows nothing.
-        gateway.control("/__settings", &json!({ "lookup": true })).await;
         let mut ledger = Ledger::default();
         ledger.add(0, &gateway.ledger().await)?;
         ledgers.push(ledger);
@@ -147,7 +141,6 @@ async fn tell_again(world: &World) -> anyhow::Result<usize> {
         *refunded += charge.refunded;
         *held += charge.held;
     }
-    let http = reqwest::Client::builder().no_proxy().build()?;
     let mut unheard = 0;
     for claim in claims.values() {
         let own = claim.operations.iter().filter_map(|operation| charged.get(operation.as_str()));
@@ -159,27 +152,11 @@ async fn tell_again(world: &World) -> anyhow::Result<usize> {
         unheard += 1;
         for reference in &claim.operations {
             for gateway in &world.gateways {
-                tell(&http, gateway, reference).await?;
+                gateway.tell_again(reference).await;
             }
         }
     }
     Ok(unheard)
-}
-
-/// Tells what the gateway knows under this reference, if anything.
-async fn tell(http: &reqwest::Client, gateway: &Simulator, reference: &str) -> anyhow::Result<()> {
-    for kind in ["charge", "refund"] {
-        let url = format!("{}/{kind}s?reference={reference}", gateway.url);
-        let answer = http.get(url).bearer_auth(GATEWAY_API_KEY).send().await?;
-        if !answer.status().is_success() {
-            continue;
-        }
-        let object: Value = answer.json().await?;
-        let kind = format!("{kind}.updated");
-        let event = json!({ "type": kind, "data": object, "secret": GATEWAY_WEBHOOK_SECRET });
-        gateway.control("/__webhooks/forge", &event).await;
-    }
-    Ok(())
 }
 
 /// Payments that wait for their gateway or their customer, by their public ids.

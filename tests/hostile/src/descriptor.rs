@@ -35,6 +35,10 @@ pub fn descriptor() -> Descriptor {
     let writes = [Resolution::Resend(KEY_WINDOW_S), Resolution::FindByOperationId(LOOKUP_SETTLES_S)];
     let rules =
         |kind, resolutions: Vec<Resolution>| OperationRules { kind, resolutions, settles_within_seconds: KEY_WINDOW_S };
+    let mut charges = writes.to_vec();
+    if variant::calls_off() {
+        charges.push(Resolution::CancelByOperationId);
+    }
     Descriptor {
         name: "hostile".to_owned(),
         version: variant::version(),
@@ -47,16 +51,19 @@ pub fn descriptor() -> Descriptor {
             setting("api_key", SettingKind::Secret, true, None),
             setting("webhook_secret", SettingKind::Secret, false, None),
             setting("behaviour", SettingKind::Text, false, Some("well")),
+            setting("sessions", SettingKind::Text, false, None),
         ],
         placements: vec![
             placement("secret:api_key", Method::Get, Location::Header, "authorization"),
             placement("secret:api_key", Method::Post, Location::Header, "authorization"),
+            placement("session:access_token", Method::Get, Location::Header, "authorization"),
+            placement("session:access_token", Method::Post, Location::Header, "authorization"),
             placement("card-number", Method::Post, Location::JsonString, "/method/number"),
             placement("card-expiry-month", Method::Post, Location::JsonString, "/method/expiry_month"),
             placement("card-expiry-year", Method::Post, Location::JsonString, "/method/expiry_year"),
         ],
         operations: vec![
-            rules(OperationKind::Authorize, writes.to_vec()),
+            rules(OperationKind::Authorize, charges),
             rules(OperationKind::Complete, vec![Resolution::GetByReference]),
             rules(OperationKind::Capture, writes.to_vec()),
             rules(OperationKind::Cancel, writes.to_vec()),

@@ -1,12 +1,14 @@
 //! The few calls of the mock gateway's protocol that it takes to charge a card, and what their answers mean.
 
-use interlock_connector::request::{idempotency_key, json_object, secret, with_query};
+use interlock_connector::request::{idempotency_key, json_object, with_query};
 use interlock_connector::types::{
-    Action, ActionNeeded, Approval, Authorize, CaptureMethod, Context, CustomerAction, Failure, Method, Money,
-    Operation, Outcome, Redirect, Request, Response, Segment, Sync, SyncTarget,
+    Action, ActionNeeded, Approval, Authorize, CaptureMethod, Context, CustomerAction, Decline, DeclineCode, Failure,
+    Method, Money, Operation, Outcome, Pairs, Redirect, Request, Response, RetryAdvice, Segment, Sync, SyncTarget,
 };
 use interlock_connector::{Host, references};
 use serde::Deserialize;
+
+use crate::session::bearer;
 
 #[derive(Deserialize)]
 struct Charge {
@@ -55,7 +57,7 @@ pub fn charge(
         });
     });
     let request = Request::post(ctx.url("base_url", "/charges")?)
-        .header("authorization", bearer())
+        .header("authorization", bearer(ctx))
         .header("idempotency-key", idempotency_key(operation, 1))
         .json(body)
         .resendable(true);
@@ -65,6 +67,11 @@ pub fn charge(
 
 /// What is done with a charge that is there: `GET /charges/{id}`, and `POST` to what is below it.
 pub fn act(ctx: &Context, operation: &Operation, action: &Action, host: &mut dyn Host) -> Result<Outcome, Failure> {
+    if let Action::Cancel(cancel) = action
+        && operation.reference(CHARGE).is_none()
+    {
+        return call_off(ctx, operation, &cancel.target_id, host);
+    }
     let charge = operation.required_reference(CHARGE)?;
     let (below, amount) = match action {
         Action::Capture(capture) => ("/capture", Some(capture.amount.minor_units)),
@@ -72,7 +79,7 @@ pub fn act(ctx: &Context, operation: &Operation, action: &Action, host: &mut dyn
         Action::Refund(refund) => ("/refunds", Some(refund.amount.minor_units)),
         _ => {
             let url = ctx.url("base_url", &["/charges/", charge].concat())?;
-            let reply = host.exchange(&Request::get(url).header("authorization", bearer()));
+            let reply = host.exchange(&Request::get(url).header("authorization", bearer(ctx)));
             let shown: Charge = reply.json()?;
             return outcome(&reply, &shown.reference);
         }
@@ -84,7 +91,7 @@ pub fn act(ctx: &Context, operation: &Operation, action: &Action, host: &mut dyn
         }
     });
     let request = Request::post(ctx.url("base_url", &["/charges/", charge, below].concat())?)
-        .header("authorization", bearer())
+        .header("authorization", bearer(ctx))
         .header("idempotency-key", idempotency_key(operation, 1))
         .json(body)
         .resendable(true);
@@ -93,6 +100,36 @@ pub fn act(ctx: &Context, operation: &Operation, action: &Action, host: &mut dyn
         Action::Refund(refund) => refunded(&reply, &operation.id, &refund.amount.currency),
         _ => outcome(&reply, &operation.id),
     }
+}
+
+/// A cancel of what has no name at the gateway as far as we know: it is looked for by our own.
+fn call_off(ctx: &Context, operation: &Operation, target: &str, host: &mut dyn Host) -> Result<Outcome, Failure> {
+    let url = with_query(&ctx.url("base_url", "/charges")?, [("reference", target)]);
+    let found = host.exchange(&Request::get(url).header("authorization", bearer(ctx)));
+    if found.status == 404 {
+        return Ok(refused("no_such_charge"));
+    }
+    let charge: Charge = found.json()?;
+    let request = Request::post(ctx.url("base_url", &["/charges/", &charge.id, "/cancel"].concat())?)
+        .header("authorization", bearer(ctx))
+        .header("idempotency-key", idempotency_key(operation, 1))
+        .json(json_object(|body| body.string("reference", &operation.id)))
+        .resendable(true);
+    let reply = host.exchange(&request);
+    if reply.status == 400 { Ok(refused("not_cancellable")) } else { outcome(&reply, &operation.id) }
+}
+
+fn refused(code: &str) -> Outcome {
+    Outcome::Declined(Decline {
+        code: DeclineCode::Other,
+        gateway_code: code.to_owned(),
+        network_code: None,
+        message: String::new(),
+        advice: RetryAdvice::Never,
+        gateway_reference: None,
+        references: Pairs::new(),
+        reopenable_for_seconds: 0,
+    })
 }
 
 /// `GET /charges?reference=…`, `GET /refunds?reference=…`
@@ -106,7 +143,7 @@ pub fn look_up(ctx: &Context, operation: &Operation, sync: &Sync, host: &mut dyn
         _ => "/charges",
     };
     let url = with_query(&ctx.url("base_url", place)?, [("reference", reference)]);
-    let reply = host.exchange(&Request::get(url).header("authorization", bearer()));
+    let reply = host.exchange(&Request::get(url).header("authorization", bearer(ctx)));
     match &sync.target {
         _ if reply.status == 404 => Ok(Outcome::NeverReceived),
         SyncTarget::Refund(refund) => refunded(&reply, reference, &refund.amount.currency),
@@ -156,8 +193,4 @@ fn refunded(reply: &Response, reference: &str, currency: &str) -> Result<Outcome
         return Err(Failure::new("the gateway speaks of something else"));
     }
     Ok(Outcome::Refunded(Approval::of(refund.id, Money::new(refund.amount, currency))))
-}
-
-fn bearer() -> [Segment; 2] {
-    ["Bearer ".into(), secret("api_key")]
 }

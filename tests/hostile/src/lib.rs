@@ -8,10 +8,13 @@ mod behaviour;
 mod descriptor;
 mod gateway;
 mod lie;
+mod session;
 mod variant;
 mod webhook;
 
-use interlock_connector::types::{Action, Context, Delivery, Descriptor, Failure, Inbound, Operation, Outcome};
+use interlock_connector::types::{
+    Action, Context, Delivery, Descriptor, Failure, Inbound, Opening, Operation, Outcome,
+};
 use interlock_connector::{Connector, Host, export_connector};
 
 use behaviour::{Behaviour, Trick, When};
@@ -56,6 +59,10 @@ impl Connector for Hostile {
                 gateway::act(ctx, operation, action, host)
             }
         }
+    }
+
+    fn open_session(ctx: &Context) -> Option<Opening> {
+        session::opening(ctx)
     }
 
     fn receive(ctx: &Context, inbound: &Inbound, host: &mut dyn Host) -> Result<Delivery, Failure> {

@@ -14,9 +14,17 @@ pub fn version() -> String {
     field(VERSION)
 }
 
+/// What makes a component promise that it can call off by our own name what nobody can find out about.
+const CALLS_OFF: &str = "calls_off";
+
 /// What the component does whatever its accounts say; none where they say it.
 pub fn behaviour() -> Option<String> {
-    Some(field(BEHAVIOUR)).filter(|behaviour| !behaviour.is_empty())
+    Some(field(BEHAVIOUR)).filter(|behaviour| !behaviour.is_empty() && behaviour != CALLS_OFF)
+}
+
+/// Whether it promises that.
+pub fn calls_off() -> bool {
+    field(BEHAVIOUR) == CALLS_OFF
 }
 
 fn field(at: core::ops::Range<usize>) -> String {

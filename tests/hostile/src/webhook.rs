@@ -3,7 +3,8 @@
 
 use interlock_connector::Host;
 use interlock_connector::types::{
-    Approval, Context, Delivery, Event, EventKind, Failure, Inbound, Mac, Money, OperationKind, Outcome, Pairs,
+    Accepted, Approval, Context, Decline, DeclineCode, Delivery, Event, EventKind, Failure, Inbound, Mac, Money,
+    OperationKind, Outcome, Pairs, RetryAdvice,
 };
 use interlock_connector::webhook::{acknowledged, from_hex};
 use serde::Deserialize;
@@ -16,7 +17,7 @@ struct Told {
     events: Vec<One>,
 }
 
-/// "The charge of this operation was captured."
+/// What became of the charge of this operation.
 #[derive(Deserialize)]
 struct One {
     id: String,
@@ -25,9 +26,23 @@ struct One {
     amount: u64,
     currency: String,
     proof: Proof,
+    #[serde(default)]
+    says: Says,
     /// For `own`: hex of the HMAC-SHA256 of the event's id.
     #[serde(default)]
     signature: String,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Says {
+    #[default]
+    Captured,
+    /// Captured or held, as was asked for.
+    Approved,
+    Declined,
+    /// Held, and given back after a while.
+    Expired,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -62,15 +77,35 @@ pub fn receive(_: &Context, inbound: &Inbound, host: &mut dyn Host) -> Result<De
         };
         last = proof;
         let approval = Approval::of(one.reference.clone(), Money::new(one.amount, one.currency));
+        let outcome = |outcome| EventKind::Outcome((OperationKind::Authorize, outcome));
+        let kind = match one.says {
+            Says::Captured => outcome(Outcome::Captured(approval)),
+            Says::Approved => EventKind::Approved(approval),
+            Says::Declined => outcome(Outcome::Declined(declined(one.reference.clone()))),
+            Says::Expired => outcome(Outcome::Expired(Accepted::of(one.reference.clone(), Pairs::new()))),
+        };
         events.push(Event {
             id: one.id,
             occurred_at: None,
             operation_id: one.operation,
             gateway_reference: Some(one.reference),
             references: Pairs::new(),
-            kind: EventKind::Outcome((OperationKind::Authorize, Outcome::Captured(approval))),
+            kind,
             proof,
         });
     }
     Ok(Delivery { events, acknowledgement: acknowledged() })
+}
+
+fn declined(reference: String) -> Decline {
+    Decline {
+        code: DeclineCode::DoNotHonor,
+        gateway_code: "no".to_owned(),
+        network_code: None,
+        message: "No.".to_owned(),
+        advice: RetryAdvice::Never,
+        gateway_reference: Some(reference),
+        references: Pairs::new(),
+        reopenable_for_seconds: 0,
+    }
 }

@@ -113,6 +113,7 @@ fn way(setup: &Setup, window_over: bool, checks: u8) -> Option<Way> {
         resendable: true,
         holes_complete: true,
         has_reference: false,
+        called_off: false,
     };
     choose(&ways, &situation, usize::from(checks.max(1) - 1))
 }

@@ -1,9 +1,11 @@
 //! The mock gateway as a library and a program: stateful, seedable, with books of its own and faults on demand.
 //!
-//! `gateway` holds the rules and the money and waits for nothing; `faults` says what goes wrong with which call;
-//! `webhooks` tells clients what changed; `server` puts the three on a socket. See `README.md` for the endpoints.
+//! `gateway` holds the rules and the money and waits for nothing; `faces` speak the protocols; `faults` says what goes
+//! wrong with which call; `webhooks` tells clients what changed; `server` puts the four on a socket. See `README.md` for
+//! the endpoints.
 
 mod clock;
+mod faces;
 mod faults;
 mod gateway;
 mod server;
@@ -18,6 +20,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::faces::serials::Serials;
+use crate::faces::{Faces, Ground, mock};
 use crate::faults::Faults;
 use crate::gateway::{Gateway, Modes};
 use crate::server::App;
@@ -38,8 +42,10 @@ pub struct Settings {
     pub lookup: bool,
     /// How long something pending stays pending, in milliseconds.
     pub settle_ms: u64,
-    /// A URL that gets webhooks, and the secret they are signed with.
+    /// A URL that gets webhooks of the root's face, and the secret they are signed with.
     pub webhook: Option<(String, String)>,
+    /// The face whose paths need no prefix.
+    pub root: String,
 }
 
 impl Default for Settings {
@@ -52,6 +58,7 @@ impl Default for Settings {
             lookup: true,
             settle_ms: 1_000,
             webhook: None,
+            root: mock::NAME.to_owned(),
         }
     }
 }
@@ -79,15 +86,26 @@ impl Simulator {
         // Two runs must not hand out the same ids: receivers of webhooks sort out what they have seen.
         let tag = fastrand::Rng::with_seed(seed).u32(..);
         let modes = Modes { idempotency: settings.idempotency, lookup: settings.lookup, settle_ms: settings.settle_ms };
+        let invalid = |message| io::Error::new(io::ErrorKind::InvalidInput, message);
         if settings.webhook.as_ref().is_some_and(|(url, _)| !webhooks::reachable(url)) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "webhooks go to http://host:port/… only"));
+            return Err(invalid("webhooks go to http://host:port/… only"));
         }
-        let targets = settings.webhook.map(|(url, secret)| Target { url, secret, api_key: None });
+        let serials = Arc::new(Serials::new(tag));
+        let ground = Arc::new(Ground { url: url.clone(), serials: serials.clone() });
+        let faces = Faces::new(&ground, &settings.root).ok_or_else(|| invalid("there is no such face"))?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let webhooks = Webhooks::new(serials, tasks.clone(), stop.clone());
+        let (root, _) = faces.at("/");
+        if let Some((url, secret)) = settings.webhook {
+            webhooks.listen(Target { url, secret, api_key: None, face: settings.root.clone() }, root.clone());
+        }
+        // Where another face is at the root, the mock's pages are under its name like everybody else's.
+        let pages = if settings.root == mock::NAME { url.clone() } else { format!("{url}/{}", mock::NAME) };
         let app = Arc::new(App {
-            gateway: Mutex::new(Gateway::new(modes, url.clone(), tag)),
+            gateway: Mutex::new(Gateway::new(modes, pages, tag)),
+            faces,
             faults: Faults::new(seed),
-            webhooks: Arc::new(Webhooks::new(targets.into_iter().collect(), tag, tasks.clone(), stop.clone())),
+            webhooks: Arc::new(webhooks),
             requests: Mutex::default(),
             api_keys: settings.api_keys.iter().map(|key| hash(key.as_str())).collect(),
             tasks: tasks.clone(),

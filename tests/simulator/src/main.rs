@@ -20,6 +20,9 @@ struct Arguments {
     /// Decides ids and chance. Without it every run has others.
     #[arg(long)]
     seed: Option<u64>,
+    /// The face whose paths need no prefix: mock, stripe, razorpay, adyen or paypal.
+    #[arg(long, default_value = "mock")]
+    root: String,
     /// Where webhooks go; more can be added while it runs.
     #[arg(long, requires = "webhook_secret")]
     webhook_url: Option<String>,
@@ -75,6 +78,7 @@ async fn run(arguments: Arguments) -> io::Result<()> {
         lookup: arguments.lookup == Switch::On,
         settle_ms: arguments.settle_ms,
         webhook: arguments.webhook_url.zip(arguments.webhook_secret),
+        root: arguments.root,
     })
     .await?;
     let ready = serde_json::json!({"event": "ready", "url": simulator.url()});

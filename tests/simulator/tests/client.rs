@@ -139,7 +139,7 @@ pub fn hold(reference: &str, amount: i64) -> Value {
     body
 }
 
-/// One request on a connection of its own.
+/// One JSON request on a connection of its own.
 pub async fn request(
     authority: &str,
     method: Method,
@@ -147,18 +147,29 @@ pub async fn request(
     headers: &[(&str, &str)],
     body: &Value,
 ) -> Result<Reply, hyper::Error> {
+    let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+    let headers = [headers, &[("content-type", "application/json")]].concat();
+    send(authority, method, path, &headers, body).await
+}
+
+/// One request of any kind on a connection of its own. Headers without a value are left out.
+pub async fn send(
+    authority: &str,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Result<Reply, hyper::Error> {
     let stream = TcpStream::connect(authority).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // Dropped with this call, and the connection with it.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
-    let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
     let mut request = Request::builder().method(method).uri(path).header("host", authority);
     for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
         request = request.header(*name, *value);
     }
-    let request = request.header("content-type", "application/json").body(Full::new(body)).unwrap();
-    let reply = sender.send_request(request).await?;
+    let reply = sender.send_request(request.body(Full::new(body)).unwrap()).await?;
     let (parts, body) = reply.into_parts();
     Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body: body.collect().await?.to_bytes() })
 }

@@ -16,7 +16,9 @@ use tokio::time::sleep;
 /// One webhook as it came.
 #[derive(Clone, Debug)]
 pub struct Webhook {
+    /// The mock's; empty where another face has told it.
     pub signature: String,
+    pub headers: HeaderMap,
     pub bytes: Bytes,
 }
 
@@ -31,6 +33,8 @@ struct Inbox {
     webhooks: Vec<Webhook>,
     /// How many are refused before one is taken.
     refusals: usize,
+    /// What the others are answered; nothing with 204.
+    words: &'static str,
 }
 
 /// Takes webhooks on a port of its own until it is dropped.
@@ -43,7 +47,16 @@ pub struct Receiver {
 impl Receiver {
     /// Refuses the first so many with 503.
     pub async fn new(refusals: usize) -> Self {
-        let inbox = Arc::new(Mutex::new(Inbox { refusals, ..Inbox::default() }));
+        Self::with(Inbox { refusals, ..Inbox::default() }).await
+    }
+
+    /// Takes all, in these words.
+    pub async fn saying(words: &'static str) -> Self {
+        Self::with(Inbox { words, ..Inbox::default() }).await
+    }
+
+    async fn with(inbox: Inbox) -> Self {
+        let inbox = Arc::new(Mutex::new(inbox));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hooks", listener.local_addr().unwrap());
         let router = Router::new().route("/hooks", post(take)).with_state(inbox.clone());
@@ -72,9 +85,14 @@ impl Receiver {
     }
 }
 
-async fn take(State(inbox): State<Arc<Mutex<Inbox>>>, headers: HeaderMap, bytes: Bytes) -> StatusCode {
+async fn take(State(inbox): State<Arc<Mutex<Inbox>>>, headers: HeaderMap, bytes: Bytes) -> (StatusCode, &'static str) {
     let mut inbox = inbox.lock().unwrap();
-    let signature = headers["mock-signature"].to_str().unwrap().to_owned();
-    inbox.webhooks.push(Webhook { signature, bytes });
-    if inbox.webhooks.len() <= inbox.refusals { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
+    let signature = headers.get("mock-signature").map_or("", |value| value.to_str().unwrap()).to_owned();
+    inbox.webhooks.push(Webhook { signature, headers, bytes });
+    let status = match inbox.words {
+        _ if inbox.webhooks.len() <= inbox.refusals => return (StatusCode::SERVICE_UNAVAILABLE, ""),
+        "" => StatusCode::NO_CONTENT,
+        _ => StatusCode::OK,
+    };
+    (status, inbox.words)
 }

@@ -1,11 +1,11 @@
 /// <reference path="./interlock-connector-types.d.ts" />
-declare module 'interlock:connector/description@0.2.0' {
+declare module 'interlock:connector/description@0.3.0' {
   /**
    * Always the same for the same component. May not call `exchange`.
    */
   export function describe(): Descriptor;
-  export type OperationKind = import('interlock:connector/types@0.2.0').OperationKind;
-  export type Method = import('interlock:connector/types@0.2.0').Method;
+  export type OperationKind = import('interlock:connector/types@0.3.0').OperationKind;
+  export type Method = import('interlock:connector/types@0.3.0').Method;
   /**
    * What a setting holds.
    * # Variants

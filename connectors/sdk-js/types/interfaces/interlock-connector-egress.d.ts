@@ -1,5 +1,5 @@
 /// <reference path="./interlock-connector-types.d.ts" />
-declare module 'interlock:connector/egress@0.2.0' {
+declare module 'interlock:connector/egress@0.3.0' {
   /**
    * Has a request sent and gives the gateway's reply.
    * 
@@ -12,6 +12,6 @@ declare module 'interlock:connector/egress@0.2.0' {
    * Only in `gateway.perform`, and at most 8 times per operation.
    */
   export function exchange(request: Request): Response;
-  export type Request = import('interlock:connector/types@0.2.0').Request;
-  export type Response = import('interlock:connector/types@0.2.0').Response;
+  export type Request = import('interlock:connector/types@0.3.0').Request;
+  export type Response = import('interlock:connector/types@0.3.0').Response;
 }

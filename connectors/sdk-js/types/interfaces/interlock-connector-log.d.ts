@@ -1,4 +1,4 @@
-declare module 'interlock:connector/log@0.2.0' {
+declare module 'interlock:connector/log@0.3.0' {
   /**
    * Leaves a line. What an earlier run of the operation has said is not written again.
    */

@@ -1,13 +1,13 @@
 /// <reference path="./interlock-connector-types.d.ts" />
-declare module 'interlock:connector/settlement@0.2.0' {
+declare module 'interlock:connector/settlement@0.3.0' {
   /**
    * Reads a whole file of the gateway. A failure where any of it cannot be read: some of the lines would look like all
    * of them.
    */
   export function read(ctx: Context, file: Uint8Array): Array<Line>;
-  export type Context = import('interlock:connector/types@0.2.0').Context;
-  export type SignedMoney = import('interlock:connector/types@0.2.0').SignedMoney;
-  export type Failure = import('interlock:connector/types@0.2.0').Failure;
+  export type Context = import('interlock:connector/types@0.3.0').Context;
+  export type SignedMoney = import('interlock:connector/types@0.3.0').SignedMoney;
+  export type Failure = import('interlock:connector/types@0.3.0').Failure;
   /**
    * What a line is about.
    * # Variants

@@ -1,4 +1,4 @@
-declare module 'interlock:connector/types@0.2.0' {
+declare module 'interlock:connector/types@0.3.0' {
   /**
    * An amount that cannot be below zero: what is asked of a gateway, and what it says it did.
    */

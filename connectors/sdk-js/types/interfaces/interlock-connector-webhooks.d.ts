@@ -1,15 +1,16 @@
 /// <reference path="./interlock-connector-types.d.ts" />
-declare module 'interlock:connector/webhooks@0.2.0' {
+declare module 'interlock:connector/webhooks@0.3.0' {
   /**
    * Reads a delivery. A failure refuses it: for what is forged, stale or unreadable.
    */
   export function receive(ctx: Context, inbound: Inbound): Delivery;
-  export type Context = import('interlock:connector/types@0.2.0').Context;
-  export type Outcome = import('interlock:connector/types@0.2.0').Outcome;
-  export type OperationKind = import('interlock:connector/types@0.2.0').OperationKind;
-  export type Pairs = import('interlock:connector/types@0.2.0').Pairs;
-  export type Response = import('interlock:connector/types@0.2.0').Response;
-  export type Failure = import('interlock:connector/types@0.2.0').Failure;
+  export type Context = import('interlock:connector/types@0.3.0').Context;
+  export type Outcome = import('interlock:connector/types@0.3.0').Outcome;
+  export type Approval = import('interlock:connector/types@0.3.0').Approval;
+  export type OperationKind = import('interlock:connector/types@0.3.0').OperationKind;
+  export type Pairs = import('interlock:connector/types@0.3.0').Pairs;
+  export type Response = import('interlock:connector/types@0.3.0').Response;
+  export type Failure = import('interlock:connector/types@0.3.0').Failure;
   /**
    * A delivery as it came in.
    */
@@ -30,13 +31,22 @@ declare module 'interlock:connector/webhooks@0.2.0' {
   /**
    * What an event says.
    */
-  export type EventKind = EventKindOutcome | EventKindNotice;
+  export type EventKind = EventKindOutcome | EventKindApproved | EventKindNotice;
   /**
    * The outcome of one of our operations.
    */
   export interface EventKindOutcome {
     tag: 'outcome',
     val: [OperationKind, Outcome],
+  }
+  /**
+   * The gateway approved a payment, and the event does not say whether the money is taken or only held (Adyen's
+   * AUTHORISATION is the same for both). Taken, where our authorize asked for that; held, where it did not. Only
+   * where the gateway says nothing more of a payment that is taken at once.
+   */
+  export interface EventKindApproved {
+    tag: 'approved',
+    val: Approval,
   }
   /**
    * Something else worth keeping and showing: dispute, report ready, account notice. The gateway's word for it.

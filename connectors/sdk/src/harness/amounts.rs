@@ -62,11 +62,12 @@ pub fn of_outcome(
 pub fn of_webhook(subject: &dyn Subject, ctx: &Context, inbound: &Inbound) -> Vec<Finding> {
     let approvals = |inbound: &Inbound| -> Vec<Approval> {
         let End::Returned(Ok(delivery)) = subject.receive(ctx, inbound, &Verifier::All) else { return Vec::new() };
-        let outcomes = delivery.events.into_iter().filter_map(|event| match event.kind {
-            EventKind::Outcome((_, outcome)) => Some(outcome),
+        let told = delivery.events.into_iter().filter_map(|event| match event.kind {
+            EventKind::Outcome((_, outcome)) => approval(&outcome).cloned(),
+            EventKind::Approved(approval) => Some(approval),
             EventKind::Notice(_) => None,
         });
-        outcomes.filter_map(|outcome| approval(&outcome).cloned()).collect()
+        told.collect()
     };
     let bodies = [text(&inbound.body)];
     let mut findings = Vec::new();

@@ -136,7 +136,7 @@ fn others(subject: &dyn Subject, ctx: &Context) -> Vec<Finding> {
     let end = subject.open_session(ctx);
     ended("a made-up session", "nothing else", fault(&end));
     if let End::Returned(Some(opening)) = end {
-        for (rule, says) in subject.objections(ctx, &opening.request) {
+        for (rule, says) in rules::of_opening(subject, ctx, &opening) {
             findings.push(Finding::error(rule, says).in_cassette("a made-up session"));
         }
     }

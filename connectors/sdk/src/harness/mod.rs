@@ -37,6 +37,7 @@ mod made_up;
 mod play;
 mod replay;
 mod rules;
+mod shown;
 mod spoil;
 mod subject;
 mod verify;
@@ -49,6 +50,7 @@ pub use cassette::{Exchange, Reply};
 pub use finding::{Finding, Place, Rule, Severity};
 pub use kit::{Effort, check};
 pub use play::{perform, receive};
+pub use shown::{Shown, case_of, shown};
 pub use subject::{End, Native, Secrets, Spent, Subject, Verifier};
 
 use crate::connector::Connector;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::BLESS;
 use super::cassette::{Cassette, Exchange, Opened, OrFailure, Performed, Received, Settled};
 use super::finding::{Finding, Rule};
+use super::rules;
 use super::subject::{End, Subject, Verifier};
 use crate::types::{Context, Failure, Operation, Outcome, Response};
 
@@ -102,7 +103,7 @@ pub fn session(subject: &dyn Subject, cassette: &Opened, ctx: &Context, findings
     match twice(|| subject.open_session(ctx), findings) {
         End::Returned(opening) => {
             if let Some(opening) = &opening {
-                let objections = subject.objections(ctx, &opening.request);
+                let objections = rules::of_opening(subject, ctx, opening);
                 findings.extend(objections.into_iter().map(|(rule, says)| Finding::error(rule, says)));
             }
             if opening != cassette.opening {

@@ -8,8 +8,8 @@ use super::finding::{Finding, Rule};
 use super::subject::Subject;
 use crate::request::idempotency_key;
 use crate::types::{
-    Action, Body, Context, Descriptor, Effect, Location, Method, Operation, Outcome, Placement, Request, Segment,
-    SettingKind, Template,
+    Action, Body, Context, Descriptor, Effect, Location, Method, Opening, Operation, Outcome, Placement, Request,
+    Segment, SettingKind, Template,
 };
 
 /// Headers that carry what nobody but the gateway may know.
@@ -109,6 +109,22 @@ pub fn objections(descriptor: &Descriptor, ctx: &Context, request: &Request) -> 
     }
     let misplaced: BTreeSet<_> = misplaced(descriptor, request).collect();
     objections.extend(misplaced.into_iter().map(|hole| (Rule::Placement, format!("no placement allows {hole}"))));
+    objections
+}
+
+/// Why a host would not open a session so. What signs it in are the account's secrets: nothing of a customer, and no other
+/// session.
+pub fn of_opening(subject: &dyn Subject, ctx: &Context, opening: &Opening) -> Vec<(Rule, String)> {
+    let mut objections = subject.objections(ctx, &opening.request);
+    let holes = templates(&opening.request).flat_map(|(_, _, template)| template).flat_map(hole_names);
+    let others = holes.filter(|hole| !hole.starts_with("secret:") && !hole.starts_with("computed:"));
+    objections.extend(others.map(|hole| (Rule::Placement, format!("{hole} opens no session"))));
+    if opening.request.effect == Effect::MovesMoney {
+        objections.push((Rule::Effect, "opening a session moves no money".to_owned()));
+    }
+    let placed = subject.descriptor().placements.iter().filter_map(|placement| placement.hole.strip_prefix("session:"));
+    let names: BTreeSet<_> = placed.filter(|name| !opening.keep.iter().any(|keep| keep.name == *name)).collect();
+    objections.extend(names.into_iter().map(|name| (Rule::Placement, format!("nothing is kept as session:{name}"))));
     objections
 }
 

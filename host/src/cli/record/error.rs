@@ -16,6 +16,9 @@ pub enum RecordError {
     Refused { refused: Refused },
     #[error("the connector's run ended badly: {error}; {BROKEN}")]
     Broken { error: RunError },
+    /// The operation needs a session, and there is none: nothing of it was sent.
+    #[error("no session could be opened: {why}; {SESSION}")]
+    NoSession { why: String },
     /// Something was sent, and no complete reply came.
     #[error("it is not known what the gateway did: {detail}; {UNKNOWN}")]
     Unknown { detail: String },
@@ -31,6 +34,7 @@ pub enum RecordError {
 
 const BROKEN: &str = "`interlock connector check` tries it out and says more";
 const UNKNOWN: &str = "no cassette was written. Look at the gateway what became of it before you record it again";
+const SESSION: &str = "are the account's secrets those of this gateway?";
 const LEAK: &str = "the gateway, or a setting, repeats it in a form that cannot be taken out. Use another test value";
 const PRIVATE: &str = "--allow-private lets requests go to this machine and to inner networks, for gateways that are \
                        stubs; of ports below 1024 only 443 is one";
@@ -39,7 +43,7 @@ impl RecordError {
     /// Which exit code it has.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::NotSent { .. } | Self::NoText { .. } => Kind::Failed,
+            Self::NotSent { .. } | Self::NoSession { .. } | Self::NoText { .. } => Kind::Failed,
             Self::Refused { .. } | Self::Broken { .. } | Self::Leaks { .. } | Self::DoesNotPass { .. } => Kind::Refused,
             Self::Unknown { .. } => Kind::Unknown,
         }
@@ -51,6 +55,7 @@ impl RecordError {
             Self::NotSent { reason, .. } => reason.into(),
             Self::Refused { .. } => "request_refused",
             Self::Broken { .. } => "run_broken",
+            Self::NoSession { .. } => "no_session",
             Self::Unknown { .. } => "outcome_unknown",
             Self::Leaks { .. } => "secret_in_cassette",
             Self::NoText { .. } => "reply_is_no_text",
@@ -64,6 +69,7 @@ impl RecordError {
             Self::NotSent { reason, .. } => Some(advice(*reason)),
             Self::Refused { refused } => Some(mending(refused)),
             Self::Broken { .. } => Some(BROKEN),
+            Self::NoSession { .. } => Some(SESSION),
             Self::Unknown { .. } => Some(UNKNOWN),
             Self::Leaks { .. } => Some(LEAK),
             Self::NoText { .. } | Self::DoesNotPass { .. } => None,

@@ -117,7 +117,7 @@ pub async fn record(arguments: RecordArguments) -> anyhow::Result<Value> {
     let mut asked = Asked::first(&arguments, &given, &ids)?;
     let gateway =
         Gateway::new(&version, &given, arguments.allow_private, Duration::from_secs(arguments.timeout.into()))?;
-    let recorder = Recorder { engine, version, component_bytes, gateway, given, clock, ids };
+    let mut recorder = Recorder { engine, version, component_bytes, gateway, given, clock, ids };
     let mut written = Vec::new();
     let mut thens = arguments.then.iter();
     for path in &paths {
@@ -165,10 +165,10 @@ fn paths(arguments: &RecordArguments) -> Result<Vec<PathBuf>, Usage> {
 
 impl Recorder {
     /// One operation: its outcome where it has one, and what to say.
-    async fn one(&self, asked: &Asked, path: &Path, force: bool) -> anyhow::Result<(Option<Outcome>, Value)> {
+    async fn one(&mut self, asked: &Asked, path: &Path, force: bool) -> anyhow::Result<(Option<Outcome>, Value)> {
         let context = Arc::new(self.given.context(&self.clock, &self.ids));
         let operation = Arc::new(asked.operation.clone());
-        let performed = perform::perform(&self.engine, &self.version, &self.gateway, &context, &operation).await?;
+        let performed = perform::perform(&self.engine, &self.version, &mut self.gateway, &context, &operation).await?;
         let about = format!("Recorded: {}", asked.about());
         let text = tape::text(&about, &context, &operation, &performed)?;
         self.gateway.leaks_nothing(&text)?;

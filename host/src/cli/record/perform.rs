@@ -12,6 +12,7 @@ use crate::{
         Engine, Step, Version,
         types::{Context, Effect, Exchange, Failure, Operation, Outcome, Request},
     },
+    flow::sessions,
     vault::{HoleKind, Holes},
     wire::{Outgoing, Permit, Sent, Wire, WireConfig},
 };
@@ -24,6 +25,8 @@ pub struct Gateway {
     wire: Wire,
     permit: Permit,
     holes: Holes,
+    /// A session is among the holes.
+    is_signed_in: bool,
     timeout: Duration,
 }
 
@@ -37,7 +40,7 @@ impl Gateway {
     pub fn new(version: &Version, given: &Given, allow_private: bool, timeout: Duration) -> anyhow::Result<Self> {
         let permit = Permit::new(version.descriptor(), &given.pairs()).map_err(|error| Usage(error.to_string()))?;
         let wire = Wire::new(WireConfig::new(allow_private)).context("outbound HTTP could not be set up")?;
-        Ok(Self { wire, permit, holes: given.holes(), timeout })
+        Ok(Self { wire, permit, holes: given.holes(), is_signed_in: false, timeout })
     }
 
     /// Refuses a text that has a filled-in value in it. The wire takes them out of replies; this is for settings, and for
@@ -64,6 +67,40 @@ impl Gateway {
         }
     }
 
+    /// Opens a session, once for all that is recorded. Nothing of it gets into a cassette.
+    async fn sign_in(
+        &mut self,
+        engine: &Engine,
+        version: &Arc<Version>,
+        context: &Arc<Context>,
+    ) -> Result<(), RecordError> {
+        let no_session = |why: String| RecordError::NoSession { why };
+        let opening = engine.open_session(version, context).await.map_err(|error| RecordError::Broken { error })?;
+        let opening = opening.ok_or_else(|| no_session("the connector does not say how to open one".into()))?;
+        if let Some(why) = sessions::objection(&opening.request) {
+            return Err(no_session(why.to_owned()));
+        }
+        let method = format!("{:?}", opening.request.method).to_uppercase();
+        progress::tell(&format!("→ {method} {}, for a session", opening.request.url));
+        let response = match self.send(version.name(), &opening.request).await {
+            Sent::Replied(response) => response,
+            Sent::Refused(refused) => return Err(RecordError::Refused { refused }),
+            Sent::NotSent { reason, detail } => return Err(RecordError::NotSent { reason, detail }),
+            Sent::Unknown { detail, .. } => return Err(no_session(detail)),
+        };
+        progress::tell(&format!("← {}", response.status));
+        if !(200..300).contains(&response.status) {
+            return Err(no_session(format!("the gateway answered with {}", response.status)));
+        }
+        let (values, _) =
+            sessions::read(&opening.keep, &response.body).map_err(|error| no_session(error.to_string()))?;
+        for (name, value) in values {
+            self.holes.fill_session(&name, value);
+        }
+        self.is_signed_in = true;
+        Ok(())
+    }
+
     async fn send(&self, connector: &str, request: &Request) -> Sent {
         let may_send = |_: Duration| true;
         let outgoing = Outgoing {
@@ -87,7 +124,7 @@ fn moved_money(transcript: &[Exchange]) -> bool {
 pub async fn perform(
     engine: &Engine,
     version: &Arc<Version>,
-    gateway: &Gateway,
+    gateway: &mut Gateway,
     context: &Arc<Context>,
     operation: &Arc<Operation>,
 ) -> Result<Performed, RecordError> {
@@ -106,6 +143,12 @@ pub async fn perform(
                 return Err(RecordError::Unknown { detail: format!("the connector's run ended badly: {error}") });
             }
         };
+        if request.wants_session() && !gateway.is_signed_in {
+            gateway.sign_in(engine, version, context).await.map_err(|error| match error {
+                error if !moved_money(&transcript) => error,
+                error => RecordError::Unknown { detail: error.to_string() },
+            })?;
+        }
         let method = format!("{:?}", request.method).to_uppercase();
         progress::tell(&format!("→ {method} {}", request.url));
         let response = match gateway.send(version.name(), &request).await {

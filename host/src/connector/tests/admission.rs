@@ -89,8 +89,8 @@ fn every_import_that_is_not_allowed_is_named() {
             (import "wasi:clocks/monotonic-clock@0.2.0" (instance (export "now" (func (result u64)))))
             (import "wasi:sockets/tcp@0.2.0" (instance))
             (import "acme:secrets/all@1.0.0" (instance (export "read" (func))))
-            (import "interlock:connector/vault@0.2.0" (instance))
-            (import "interlock:connector/log@0.2.0" (instance (export "write" (func)))))"#,
+            (import "interlock:connector/vault@0.3.0" (instance))
+            (import "interlock:connector/log@0.3.0" (instance (export "write" (func)))))"#,
     ));
     let imports: Vec<_> = refused.reasons.iter().take(4).map(|r| (r.code, r.detail.as_str())).collect();
     assert_eq!(
@@ -99,7 +99,7 @@ fn every_import_that_is_not_allowed_is_named() {
             (ReasonCode::WasiImport, "it imports wasi:clocks/monotonic-clock@0.2.0"),
             (ReasonCode::WasiImport, "it imports wasi:sockets/tcp@0.2.0"),
             (ReasonCode::UnknownImport, "it imports acme:secrets/all@1.0.0"),
-            (ReasonCode::UnknownImport, "it imports interlock:connector/vault@0.2.0"),
+            (ReasonCode::UnknownImport, "it imports interlock:connector/vault@0.3.0"),
         ]
     );
 }
@@ -107,7 +107,7 @@ fn every_import_that_is_not_allowed_is_named() {
 #[test]
 fn plain_functions_and_modules_are_no_imports() {
     let refused = refused(&component(
-        r#"(component (import "exit" (func)) (import "interlock:connector/log@0.2.0" (func)) (import "m" (core module)))"#,
+        r#"(component (import "exit" (func)) (import "interlock:connector/log@0.3.0" (func)) (import "m" (core module)))"#,
     ));
     assert_eq!(codes(&refused).iter().filter(|code| **code == "unknown_import").count(), 3, "{refused}");
 }
@@ -117,7 +117,7 @@ fn every_missing_export_is_named() {
     let refused = refused(&component("(component)"));
     assert_eq!(codes(&refused), ["wrong_world"; 5]);
     for name in ["description", "gateway", "sessions", "webhooks", "settlement"] {
-        assert!(refused.to_string().contains(&format!("interlock:connector/{name}@0.2.0")), "{refused}");
+        assert!(refused.to_string().contains(&format!("interlock:connector/{name}@0.3.0")), "{refused}");
     }
 }
 
@@ -125,14 +125,14 @@ fn every_missing_export_is_named() {
 /// serves and what helps, and not what it lacks of a contract that it does not mean to keep.
 #[test]
 fn a_version_of_the_contract_that_is_not_served_is_refused_by_its_number() {
-    for (version, update) in [("0.3.0", true), ("0.2.1", true), ("0.1.1", false), ("0.0.9", false)] {
-        let wit = WIT.replace("interlock:connector@0.2.0", &format!("interlock:connector@{version}"));
+    for (version, update) in [("0.4.0", true), ("0.3.1", true), ("0.2.1", false), ("0.1.0", false)] {
+        let wit = WIT.replace("interlock:connector@0.3.0", &format!("interlock:connector@{version}"));
         let refused = refused(&Fixture { wit, ..Fixture::default() }.component());
         assert_eq!(codes(&refused), ["contract_version"], "{refused}");
         let reason = &refused.reasons[0];
-        let detail = format!("it is built against interlock:connector@{version}; this host serves 0.2.0 and 0.1.0");
+        let detail = format!("it is built against interlock:connector@{version}; this host serves 0.3.0 and 0.2.0");
         assert_eq!(reason.detail, detail);
-        assert!(reason.hint.contains("rebuild it with the SDK of 0.2.0"), "{reason}");
+        assert!(reason.hint.contains("rebuild it with the SDK of 0.3.0"), "{reason}");
         assert_eq!(reason.hint.contains("update the host"), update, "{reason}");
     }
 }
@@ -142,12 +142,12 @@ fn a_version_of_the_contract_that_is_not_served_is_refused_by_its_number() {
 fn a_component_of_two_versions_is_refused() {
     let refused = refused(&component(
         r#"(component
-            (import "interlock:connector/egress@0.1.0" (instance))
-            (import "interlock:connector/log@0.2.0" (instance))
+            (import "interlock:connector/egress@0.2.0" (instance))
+            (import "interlock:connector/log@0.3.0" (instance))
             (import "wasi:sockets/tcp@0.2.0" (instance)))"#,
     ));
     assert_eq!(codes(&refused), ["wasi_import", "contract_version"]);
-    assert!(refused.to_string().contains("it mixes the versions 0.1.0 and 0.2.0 of interlock:connector"), "{refused}");
+    assert!(refused.to_string().contains("it mixes the versions 0.2.0 and 0.3.0 of interlock:connector"), "{refused}");
 }
 
 /// The right names with other types: a connector that was built against another draft of the contract.

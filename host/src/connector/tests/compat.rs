@@ -16,16 +16,16 @@ use crate::connector::{
     types::{EventKind, Exchange, Inbound, Mac, Outcome},
 };
 
-/// Built when 0.1.0 was the newest, and never again.
+/// Built when 0.2.0 was the newest, and never again.
 fn old_mock() -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/wit-0.1.0");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/wit-0.2.0");
     fs::read(folder.join("mock.wasm")).unwrap()
 }
 
 const DECLINED: &str = r#"{"id":"ch_1","reference":"op_1","amount":1250,"captured":0,"refunded":0,"currency":"EUR",
     "status":"declined","decline":{"code":"insufficient_funds","message":"Too little.","network_code":"51"}}"#;
 
-/// The whole of 0.1.0 is known, and not only what the mock connector uses of it: a component made by its text is let in,
+/// The whole of 0.2.0 is known, and not only what the mock connector uses of it: a component made by its text is let in,
 /// runs, and is the same to whoever asks.
 #[test]
 fn a_component_of_the_contract_before_is_let_in_and_runs() {
@@ -33,13 +33,13 @@ fn a_component_of_the_contract_before_is_let_in_and_runs() {
     let fixture = |contract: Contract| {
         Fixture { wit: contract.wit().to_owned(), perform: ASK_ONCE.to_owned(), ..Fixture::default() }.component()
     };
-    let (old, new) = (fixture(Contract::V0_1), fixture(Contract::Newest));
+    let (old, new) = (fixture(Contract::V0_2), fixture(Contract::Newest));
     assert_eq!(Contract::Newest.wit(), WIT);
     assert_ne!(digest_of(&old), digest_of(&new));
     let (old, new) = (admitted(&engine, &old), admitted(&engine, &new));
     assert_eq!((old.descriptor(), new.descriptor()), (&descriptor(), &descriptor()));
-    assert_eq!(old.report().unwrap().contract, "0.1.0");
-    assert_eq!(new.report().unwrap().contract, "0.2.0");
+    assert_eq!(old.report().unwrap().contract, "0.2.0");
+    assert_eq!(new.report().unwrap().contract, "0.3.0");
     // Byte for byte the same: what one wrote down, the other would ask for.
     let first = |version| engine.perform_here(version, &context(), &cancel(), Arc::default()).unwrap();
     let Step::Send(request) = first(&old) else { panic!("it asks") };
@@ -49,9 +49,9 @@ fn a_component_of_the_contract_before_is_let_in_and_runs() {
     assert_eq!(done, Step::Done(Outcome::NotProcessed(None)));
 }
 
-/// A decline crosses with all that it has; what 0.1.0 had no place for is none.
+/// A decline crosses with all that it has.
 #[test]
-fn an_old_decline_is_a_decline_without_a_networks_code() {
+fn an_old_decline_is_whole() {
     let engine = engine();
     let version = admitted(&engine, &old_mock());
     let perform =
@@ -61,7 +61,7 @@ fn an_old_decline_is_a_decline_without_a_networks_code() {
     assert_eq!(
         serde_json::to_value(&outcome).unwrap(),
         json!({ "Declined": {
-            "code": "InsufficientFunds", "gateway_code": "insufficient_funds", "network_code": null,
+            "code": "InsufficientFunds", "gateway_code": "insufficient_funds", "network_code": "51",
             "message": "Too little.", "advice": "OtherGateway", "gateway_reference": "ch_1",
             "references": [["charge", "ch_1"]], "reopenable_for_seconds": 0,
         }})

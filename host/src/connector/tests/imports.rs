@@ -96,17 +96,17 @@ fn nothing_of_a_system_is_let_in() {
 #[test]
 fn nothing_beside_the_contract_is_let_in() {
     for (name, expected) in [
-        ("interlock:connector/vault@0.2.0", "unknown_import"),
-        ("interlock:connector/egress-raw@0.2.0", "unknown_import"),
-        ("interlock:connector2/egress@0.2.0", "unknown_import"),
-        ("interlock:host/egress@0.2.0", "unknown_import"),
+        ("interlock:connector/vault@0.3.0", "unknown_import"),
+        ("interlock:connector/egress-raw@0.3.0", "unknown_import"),
+        ("interlock:connector2/egress@0.3.0", "unknown_import"),
+        ("interlock:host/egress@0.3.0", "unknown_import"),
         // Beside one that is served; also where both are.
-        ("interlock:connector/egress@0.1.0", "contract_version"),
+        ("interlock:connector/egress@0.2.0", "contract_version"),
         ("interlock:connector/egress@0.2.1", "contract_version"),
         ("interlock:connector/egress@9.0.0", "contract_version"),
         ("interlock:connector/egress", "contract_version"),
         // An export is no import, even of the right version.
-        ("interlock:connector/gateway@0.2.0", "unknown_import"),
+        ("interlock:connector/gateway@0.3.0", "unknown_import"),
         ("wasix:clocks/clock@0.2.0", "unknown_import"),
         ("env", "unknown_import"),
     ] {
@@ -118,10 +118,10 @@ fn nothing_beside_the_contract_is_let_in() {
 /// Our own interface a second time, with a function that it does not have.
 #[test]
 fn our_own_interfaces_are_what_they_are() {
-    let refused = refused(&wanting("interlock:connector/log@0.2.0"));
+    let refused = refused(&wanting("interlock:connector/log@0.3.0"));
     assert_eq!(codes(&refused), ["invalid"], "{refused}");
     // `types` has no functions; one that it is said to have is nobody's.
-    let refused = super::admission::refused(&wanting("interlock:connector/types@0.2.0"));
+    let refused = super::admission::refused(&wanting("interlock:connector/types@0.3.0"));
     assert!(matches!(codes(&refused)[..], ["wrong_world" | "invalid"]), "{refused}");
 }
 

@@ -15,8 +15,8 @@ fn a_report_says_what_the_component_is_and_can_reach() {
     let version = admitted(&engine, &component);
     let report = version.report().unwrap();
     assert_eq!((report.digest.as_str(), report.bytes), (version.digest_hex().as_str(), component.len() as u64));
-    assert_eq!(report.contract, "0.2.0");
-    assert!(report.imports.contains(&"interlock:connector/egress@0.2.0".to_owned()), "{:?}", report.imports);
+    assert_eq!(report.contract, "0.3.0");
+    assert!(report.imports.contains(&"interlock:connector/egress@0.3.0".to_owned()), "{:?}", report.imports);
     assert!(report.reach[0].contains("https://gateway.example"), "{:?}", report.reach);
     assert!(report.resources.modules >= 1 && report.resources.memories == 1, "{:?}", report.resources);
     assert!(report.describe.fuel > 0 && report.describe.memory_bytes >= 1 << 16, "{:?}", report.describe);

@@ -231,6 +231,16 @@ impl Action {
             Self::Sync(_) => OperationKind::Sync,
         }
     }
+
+    /// Whether an approved payment is to be taken at once; none for what asks for no payment.
+    #[must_use]
+    pub fn captures(&self) -> Option<CaptureMethod> {
+        match self {
+            Self::Authorize(authorize) => Some(authorize.capture),
+            Self::Complete(complete) => Some(complete.capture),
+            Self::Capture(_) | Self::Cancel(_) | Self::Refund(_) | Self::Sync(_) => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ComponentType, Lift, Lower)]

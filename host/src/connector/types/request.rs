@@ -183,6 +183,25 @@ pub struct Request {
     pub resendable: bool,
 }
 
+impl Request {
+    /// Every piece of it that a hole may stand in, in headers and body.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+        let (single, fields): (Option<&Template>, &[(String, Template)]) = match &self.body {
+            Body::Empty => (None, &[]),
+            Body::Json(template) | Body::Raw((_, template)) => (Some(template), &[]),
+            Body::Form(fields) => (None, fields),
+        };
+        let named = self.headers.iter().chain(fields).map(|(_, template)| template);
+        named.chain(single).flatten()
+    }
+
+    /// Whether it has a hole for a value of a session.
+    #[must_use]
+    pub fn wants_session(&self) -> bool {
+        self.segments().any(|segment| matches!(segment, Segment::Session(_)))
+    }
+}
+
 /// A complete reply of a gateway, already scrubbed of what the host had filled in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ComponentType, Lift, Lower)]
 #[component(record)]

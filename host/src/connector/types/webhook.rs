@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
-use super::{OperationKind, Outcome, Pairs, Response};
+use super::{Approval, OperationKind, Outcome, Pairs, Response};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ComponentType, Lift, Lower)]
 #[component(record)]
@@ -15,11 +15,13 @@ pub struct Inbound {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ComponentType, Lift, Lower)]
 #[component(variant)]
-#[expect(clippy::large_enum_variant, reason = "one of them at a time is alive; a box would cost every run")]
 pub enum EventKind {
     /// The outcome of one of our operations.
     #[component(name = "outcome")]
     Outcome((OperationKind, Outcome)),
+    /// A payment is approved, and the event does not say whether the money is taken or only held.
+    #[component(name = "approved")]
+    Approved(Approval),
     /// Something else worth keeping and showing.
     #[component(name = "notice")]
     Notice(String),

@@ -214,6 +214,16 @@ impl Book {
         }
     }
 
+    /// A cancel of the host's own, of an authorization that nobody can find out about.
+    pub fn ask_call_off(&self, features: Features) -> Result<(), Refused> {
+        match self.state {
+            State::PendingVerification if self.settling => Err(Refused::OperationInProgress),
+            State::PendingVerification if !features.cancel => Err(Refused::CancelIsUnsupported),
+            State::PendingVerification => Ok(()),
+            state => Err(Refused::NotCancelable { state }),
+        }
+    }
+
     /// A refund of `amount`, by default of all that is left.
     pub fn ask_refund(&self, amount: Option<i64>, features: Features) -> Result<i64, Refused> {
         if !matches!(self.state, State::Succeeded | State::PartiallyRefunded) {

@@ -24,7 +24,7 @@ use crate::{
         drive::OwnedReply,
         learned::{self, Learned, Next},
         prepare::{self, Purpose},
-        refunds,
+        refunds, resolve,
     },
     mutation::{self, Mutation},
     store::{
@@ -66,10 +66,12 @@ impl After {
     pub(super) fn new(app: &App, subject: &Subject, mut learned: Learned, fails_over: bool) -> Self {
         let before = &subject.payment;
         let from = before.status;
-        // The schedule is used up: a person takes over.
+        // The schedule is used up: a person takes over, where it cannot be called off. That is done at once, at a check of
+        // its own.
         if learned.next == Next::Resolve
             && !subject.by_hand
             && schedule::next_check(&app.config.verify_delays, usize::try_from(subject.checks).unwrap_or(0)).is_none()
+            && !resolve::is_left(subject)
         {
             learned.give_up();
         }
@@ -389,10 +391,11 @@ fn end_attempt(payment: &mut Payment, subject: &Subject, learned: &Learned, entr
     if let (Fact::Attempt { .. }, Some(reference)) = (learned.fact, &learned.gateway_reference) {
         payment.gateway_reference = Some(reference.clone());
     }
-    payment.next_action = if to == State::RequiresAction {
-        learned.next_action.clone().or_else(|| payment.next_action.take())
-    } else {
-        None
+    payment.next_action = match to {
+        State::RequiresAction => learned.next_action.clone().or_else(|| payment.next_action.take()),
+        // Not shown now; but where nothing comes of what is under way, the customer may have to come back to it.
+        State::Processing | State::PendingVerification => payment.next_action.take(),
+        _ => None,
     };
     match (entry.event, &learned.last_error) {
         (Event::Declined | Event::NotSent | Event::CaptureRefused | Event::CancelRefused, Some(error)) => {

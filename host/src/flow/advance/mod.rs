@@ -74,6 +74,8 @@ pub struct Subject {
     /// A secret that the request was sent with was replaced since: whoever answers to the new one may be another account,
     /// whose word that it never received something proves nothing.
     pub secrets_changed: bool,
+    /// The host has begun to call it off, as the last way out.
+    pub called_off: bool,
     /// It was accepted before: `checks` says whether a review was opened for it.
     pub was_accepted: bool,
     /// What earlier outcomes of the attempt returned, merged.
@@ -164,7 +166,7 @@ pub async fn write(
     let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
     let order = subject.payment.order_id.map(OrderId::from_uuid);
     let merchant = subject.payment.merchant();
-    let learned = called_off_by_whom(&mut conn, subject, learned).await?;
+    let learned = beside_own_cancel(&mut conn, subject, learned).await?;
     // Payments of one order meet at its row. Whoever was too late once takes its lock before deciding again.
     let locks = order.filter(|_| subject.stale_tries > 0);
     let (after, finished, give_back_fence) = if locks.is_none() && beside.is_empty() {
@@ -220,19 +222,39 @@ pub async fn write(
     Ok(Some(applied))
 }
 
-/// That an attempt is called off, the gateway says without saying by whom. Where the host's own cancel is under way, because
-/// nobody finished the payment in time, it is that one's doing, and the payment has expired: whichever of the two words
-/// comes first. One read, and none where nothing is under way.
-async fn called_off_by_whom(
+/// What is said of an attempt while the host's own cancel of it is under way, and the other way round. One read, and none
+/// where no such cancel is.
+///
+/// - That it is called off, the gateway says without saying by whom. Where nobody finished the payment in time it is the
+///   cancel's doing, and the payment has expired: whichever of the two words comes first.
+/// - That it is paid, while it is being called off, is no success yet: the money is held, until the cancel says whether it
+///   came in time. Where it did not, the money was taken as the gateway had said.
+async fn beside_own_cancel(
     conn: &mut PgConnection,
     subject: &Subject,
     mut learned: Learned,
 ) -> Result<Learned, store::Error> {
-    let Fact::Attempt { event: Event::Cancelled, proved } = learned.fact else { return Ok(learned) };
-    let Some(open) = subject.payment.open_operation else { return Ok(learned) };
-    let cancel = store::operations::get(conn, subject.payment.merchant_id, open).await?;
-    if cancel.and_then(|cancel| cancel.purpose).as_deref() == Some(Purpose::Expiry.into()) {
-        learned.fact = Fact::Attempt { event: Event::Lapsed, proved };
+    let payment = &subject.payment;
+    let Some(open) = payment.open_operation else { return Ok(learned) };
+    match learned.fact {
+        Fact::Attempt { event: event @ (Event::Cancelled | Event::Captured), proved } => {
+            let cancel = store::operations::get(conn, payment.merchant_id, open).await?;
+            let purpose = cancel.and_then(|cancel| cancel.purpose?.parse().ok());
+            learned.fact = match (purpose, event) {
+                (Some(Purpose::Expiry), Event::Cancelled) => Fact::Attempt { event: Event::Lapsed, proved },
+                (Some(Purpose::CallOff), Event::Captured) => Fact::Attempt { event: Event::Authorized, proved: 0 },
+                _ => learned.fact,
+            };
+        }
+        Fact::CancelRefused if subject.underway.purpose == Some(Purpose::CallOff) => {
+            let attempt = subject.underway.attempt_number;
+            let (merchant_id, payment_id) = (payment.merchant_id, payment.payment_id);
+            let first = store::operations::first_of_attempt(conn, merchant_id, payment_id, attempt).await?;
+            let Some(first) = first else { return Ok(learned) };
+            let said = store::operations::get(conn, merchant_id, first).await?.and_then(|first| first.outcome);
+            learned.cancel_came_too_late(said, subject);
+        }
+        _ => {}
     }
     Ok(learned)
 }

@@ -10,7 +10,7 @@ use crate::{
         book::Fact,
         payment::{CaptureMethod, Event, State},
     },
-    flow::advance::Subject,
+    flow::{advance::Subject, operate},
 };
 
 /// Reads it; none where it is known, or older than what is known.
@@ -59,6 +59,14 @@ fn of_attempt(base: Learned, outcome: &Outcome, subject: &Subject) -> Option<Lea
             let news = proved > payment.amount_captured + payment.amount_capturing + payment.amount_surplus;
             (news && event != Event::Authorized).then_some(learned)
         }
+        // Held beside the winner, with no way to call it off, and now taken: that can be given back.
+        Event::Captured
+            if subject.attempt_status == "surplus"
+                && matches!(subject.said, Some(Outcome::Authorized(_)))
+                && !operate::features(&subject.underway.version).cancel =>
+        {
+            Some(Learned { fact: Fact::Surplus { proved: 0 }, gateway_reference: None, ..learned })
+        }
         Event::Authorized | Event::Captured | Event::Mismatched if subject.attempt_status == "surplus" => None,
         // The same as was told, and booked, before.
         Event::Mismatched if proved > 0 && payment.amount_surplus >= proved => None,
@@ -72,6 +80,15 @@ fn of_attempt(base: Learned, outcome: &Outcome, subject: &Subject) -> Option<Lea
         }
         Event::Declined | Event::NotSent if matches!(subject.said, Some(Outcome::Declined(_))) => None,
         Event::Declined | Event::NotSent if won && taken => {
+            Some(Learned { fact: Fact::CaptureFailedLater, gateway_reference: None, ..learned })
+        }
+        // What was to be taken at once was only held, by the gateway's own account, and is held no more.
+        Event::Cancelled | Event::Lapsed
+            if won
+                && taken
+                && payment.capture_method == CaptureMethod::Automatic
+                && payment.open_operation.is_none() =>
+        {
             Some(Learned { fact: Fact::CaptureFailedLater, gateway_reference: None, ..learned })
         }
         Event::Declined | Event::Cancelled | Event::Lapsed if won && payment.status == State::Authorized => {

@@ -142,6 +142,9 @@ impl Learned {
     }
 
     fn not_sent(self, why: &str, subject: &Subject) -> Self {
+        if subject.underway.operation.action.kind() == OperationKind::Complete {
+            return self.not_completed(why, subject);
+        }
         let fact = if is_attempt(subject) {
             Fact::Attempt { event: Event::NotSent, proved: 0 }
         } else {
@@ -155,6 +158,15 @@ impl Learned {
             why: Some(why.to_owned()),
             ..self
         }
+    }
+
+    /// Nothing was finished, and nothing has ended either: the gateway waits as it did before. The customer may come back
+    /// once more; where there is nothing for them to do, the gateway is asked again.
+    fn not_completed(self, why: &str, subject: &Subject) -> Self {
+        let waits_for_customer = subject.payment.next_action.is_some();
+        let (event, next) =
+            if waits_for_customer { (Event::ActionNeeded, Next::Act) } else { (Event::Accepted, Next::Poll) };
+        Self { fact: Fact::Attempt { event, proved: 0 }, next, why: Some(why.to_owned()), ..self }
     }
 
     /// "I never saw it" is proof when it is said twice, the second time after everything under way has settled.
@@ -194,6 +206,21 @@ impl Learned {
     #[must_use]
     pub fn new_references(&self, known: &Pairs) -> Pairs {
         self.references.iter().filter(|pair| !known.contains(pair)).cloned().collect()
+    }
+
+    /// The host's own cancel was refused. Where the gateway had `said` of the attempt that it took the money, as it was to,
+    /// that holds: it was shown as held until now.
+    pub fn cancel_came_too_late(&mut self, said: Option<Value>, subject: &Subject) {
+        let payment = &subject.payment;
+        let waits = payment.status == State::Authorized
+            && payment.won_attempt == Some(subject.underway.attempt_number)
+            && payment.amount_captured == 0;
+        let Some(Outcome::Captured(approval)) = said.and_then(|said| serde_json::from_value(said).ok()) else { return };
+        if waits {
+            let proved = proved(&approval.amount, subject);
+            self.fact = Fact::CaptureDone { asked: proved, proved, is_final: true };
+            self.last_error = None;
+        }
     }
 
     /// The schedule of questions is used up.

@@ -177,7 +177,12 @@ async fn change(
     let found = store::gateway_accounts::get_for_update(&mut *tx, merchant, id).await?;
     let mut account = found.filter(|account| account.deleted_at.is_none()).ok_or(Refusal::NotFound)?;
     let expected_version = account.version;
+    let before = (account.settings.clone(), account.secrets.clone());
     decide(&mut account, now)?;
+    if (&before.0, &before.1) != (&account.settings, &account.secrets) || account.deleted_at.is_some() {
+        // They were opened with what is another by now. Other hosts see it by the account's version.
+        store::sessions::drop_of_account(&mut *tx, merchant, id).await?;
+    }
     account.version += 1;
     account.updated_at = now;
     if !store::gateway_accounts::update(tx, &account, expected_version).await? {

@@ -34,6 +34,8 @@ pub(super) struct Commit<'a> {
     pub(super) takes_over: Option<Waiting>,
     pub(super) purpose: Option<Purpose>,
     pub(super) key: Option<&'a Call>,
+    /// The key that waits for the answer, where nobody asks.
+    pub(super) inherited: Option<(String, String, i16)>,
 }
 
 impl Commit<'_> {
@@ -59,7 +61,6 @@ impl Commit<'_> {
         payment.updated_at = now;
         let mut outbox = OutboxRows::default();
         if payment.status != self.payment.status {
-            payment.next_action = None;
             payment.event_sequence += 1;
             push_event(app, &mut outbox, &payment, "payment.processing", now);
         }
@@ -93,7 +94,7 @@ impl Commit<'_> {
             purpose: self.purpose.map(Into::into),
             key: self.key.map(|call| (key_of(app, call), call.answer_status())),
             takes_over: self.takes_over.as_ref().map(|waiting| waiting.operation_id),
-            inherits: self.inherited().map(|(scope, key, status)| (scope.as_str(), key.as_str(), *status)),
+            inherits: self.inherited.as_ref().map(|(scope, key, status)| (scope.as_str(), key.as_str(), *status)),
             event_sequence,
             outbox,
             ..operation_rows(app, &payment, &prepared, self.number, self.amount, audit, now)
@@ -103,14 +104,9 @@ impl Commit<'_> {
         drop(conn);
         let OperationBegun::Yes { fence } = begun else { return Ok(None) };
         app.wake.committed();
-        let key = self.key.map(run::key_to_answer).or_else(|| self.inherited().cloned());
+        let key = self.key.map(run::key_to_answer).or(self.inherited);
         let begun = Begun::of(payment, prepared, self.number, self.amount, (lease, fence), now);
         let underway = Underway { key, purpose: self.purpose, ..begun.underway };
         Ok(Some(Begun { underway, references, event_sequence, place, ..begun }))
-    }
-
-    /// Where the host goes on by itself, the key of what it goes on with still waits for its answer.
-    fn inherited(&self) -> Option<&(String, String, i16)> {
-        self.takes_over.as_ref().filter(|_| self.key.is_none())?.key.as_ref()
     }
 }

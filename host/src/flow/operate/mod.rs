@@ -59,6 +59,10 @@ pub enum Ask {
     Cancel {
         reason: Option<String>,
     },
+    /// The host's own: an authorization that nobody can find out about. `key`: what waits for its answer.
+    CallOff {
+        key: Option<(String, String, i16)>,
+    },
     /// By default all that is left.
     Refund {
         amount: Option<i64>,
@@ -71,7 +75,7 @@ impl Ask {
         match self {
             Self::Complete { .. } => OperationKind::Complete,
             Self::Capture { .. } => OperationKind::Capture,
-            Self::Cancel { .. } => OperationKind::Cancel,
+            Self::Cancel { .. } | Self::CallOff { .. } => OperationKind::Cancel,
             Self::Refund { .. } => OperationKind::Refund,
         }
     }
@@ -164,12 +168,18 @@ pub async fn begin(
     let (action, after) = plan(payment, ask, &ground)?;
     let takes_over = match ask {
         Ask::Complete { .. } => Some(waiting_attempt(app, payment).await?),
-        Ask::Capture { .. } | Ask::Cancel { .. } | Ask::Refund { .. } => None,
+        Ask::Capture { .. } | Ask::Cancel { .. } | Ask::CallOff { .. } | Ask::Refund { .. } => None,
+    };
+    // Where the host goes on by itself, the key of what it goes on with still waits for its answer.
+    let inherited = match (ask, call) {
+        (Ask::CallOff { key }, None) => key.clone(),
+        (_, None) => takes_over.as_ref().and_then(|waiting| waiting.key.clone()),
+        (_, Some(_)) => None,
     };
     let amount = amount_of(payment, &action);
     let route = Route { account: ground.account, version: ground.version };
     let prepared = prepare::operation(app, payment.id(), action, ground.references.clone(), route).await?;
-    let commit = Commit { payment, number, amount, after, takes_over, purpose, key: call };
+    let commit = Commit { payment, number, amount, after, takes_over, purpose, key: call, inherited };
     commit.write(app, prepared, ground.references, place).await
 }
 
@@ -296,6 +306,13 @@ fn plan(payment: &Payment, ask: &Ask, ground: &Ground) -> Result<(Action, After)
             let after = After { book: book.begin_cancel(), event: Event::CancelSubmitted, detail: None };
             (Action::Cancel(types::Cancel { target_id, reason: reason.clone() }), after)
         }
+        Ask::CallOff { .. } => {
+            book.ask_call_off(features).map_err(refused)?;
+            let target_id = ground.authorize.map(|id| id.to_string()).unwrap_or_default();
+            let reason = Some("the outcome is not known".to_owned());
+            let after = After { book: book.begin_cancel(), event: Event::CancelSubmitted, detail: None };
+            (Action::Cancel(types::Cancel { target_id, reason }), after)
+        }
         Ask::Refund { amount, reason } => {
             let asked = book.ask_refund(*amount, features).map_err(refused)?;
             let action =
@@ -325,6 +342,7 @@ fn why_not(book: &Book, ask: &Ask) -> Refusal {
         Ask::Complete { .. } => None,
         Ask::Capture { amount, is_final } => book.ask_capture(*amount, *is_final, all).err(),
         Ask::Cancel { .. } => book.ask_cancel(all).err(),
+        Ask::CallOff { .. } => book.ask_call_off(all).err(),
         Ask::Refund { amount, .. } => book.ask_refund(*amount, all).err(),
     };
     refusal.map_or_else(|| missing("the payment's attempt"), refused)
@@ -335,7 +353,7 @@ fn unsupported(book: &Book, ask: &Ask) -> Refusal {
     match ask {
         Ask::Complete { .. } => Refusal::NotConfirmable { why },
         Ask::Capture { .. } => Refusal::NotCapturable { why },
-        Ask::Cancel { .. } => refused(Refused::CancelIsUnsupported),
+        Ask::Cancel { .. } | Ask::CallOff { .. } => refused(Refused::CancelIsUnsupported),
         Ask::Refund { .. } if book.state == State::Succeeded => Refusal::NotRefundable { why },
         Ask::Refund { .. } => why_not(book, ask),
     }

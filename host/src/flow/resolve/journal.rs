@@ -67,6 +67,7 @@ pub fn subject(
         references: read("attempts", operation.gateway_references)?,
         by_hand: false,
         secrets_changed: false,
+        called_off: false,
         was_accepted: claimed.is_some_and(|claimed| claimed.task == "poll"),
         unknown_for: claimed
             .and_then(|claimed| claimed.unknown_for_s)

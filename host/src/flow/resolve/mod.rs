@@ -5,49 +5,49 @@
 //! payment is `pending_verification` first, and what happens then is the connector's to declare: the same bytes again
 //! under the same key, within limits, or a question. Silence never becomes a failure.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
+mod call_off;
+mod case;
 mod journal;
 mod secrets;
 
-pub use self::journal::{answered, pinned, question, subject, target};
+pub use self::{
+    call_off::is_left,
+    case::speaks_of_itself,
+    journal::{answered, pinned, question, subject, target},
+};
 use self::{
+    case::{Case, Task, load, running},
     journal::ways,
-    secrets::{account_secrets, holes, secrets_changed},
+    secrets::{Filled, account_secrets, holes, secrets_changed},
 };
 use super::{
     Refusal,
     advance::{self, Concluded, Subject},
-    answer, connectors,
-    drive::{self, Ended, OwnedReply, Running, What, read},
+    connectors,
+    drive::{self, Ended, Running, What, read},
     expire,
     prepare::{self, First},
     run,
 };
 use crate::{
     app::{App, Lease},
-    connector::{
-        hex,
-        types::{Accepted, DeclineCode, Effect, Exchange, Operation, OperationKind, Outcome, Request},
-    },
+    connector::types::{Effect, OperationKind, Request},
     domain::{
-        id::{MerchantId, OperationId, PaymentId},
-        payment::State,
+        id::{MerchantId, OperationId},
         resolution::{Situation, Way, choose},
-        schedule,
     },
     fault::{self, Point},
     mutation::{self, Mutation},
     store::{
         self,
-        journal::{Journaled, Leased, Question},
+        journal::{Leased, Question},
         payments::Payment,
         work::Claimed,
     },
-    vault::Holes,
-    wire::Permit,
 };
 
 /// How long an operation waits on a host that lacks what it needs (its connector's version is not here yet, the
@@ -143,117 +143,11 @@ async fn postpone(app: &App, leased: Leased, in_ms: i64) -> Result<(), store::Er
     store::work::postpone(&mut conn, leased.merchant_id, leased.operation_id, leased.fence, in_ms).await
 }
 
-/// Why an operation was claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Task {
-    /// Its host is gone.
-    Drive,
-    /// Its outcome is unknown.
-    Resolve,
-    /// The gateway has accepted it and not decided.
-    Poll,
-    /// The customer was to act, and the time for it is over.
-    Act,
-}
-
-/// An operation as the journal tells it.
-struct Case {
-    task: Task,
-    by: By,
-    subject: Subject,
-    permit: Permit,
-    lease: Lease,
-    /// Exchanges in order; the last may lack its reply.
-    journal: Vec<Journaled>,
-    amount: i64,
-    currency: String,
-    has_code: bool,
-}
-
-impl Case {
-    /// What a question or a resend that came to nothing leaves: an accepted operation stays accepted, an unknown one
-    /// unknown, and one that waits for its customer waits on. None where nothing was learned and nothing was tried that
-    /// counts: the operation is looked at again after the pause.
-    fn knew(&self, ended: Ended) -> Result<Ended, Pause> {
-        if let What::NotSent { held_back: true, .. } = ended.what
-            && self.by == By::Schedule
-        {
-            return Err(Pause { in_ms: HELD_BACK_PAUSE_MS + self.jitter_ms(), reply: ended.reply.map(Box::new) });
-        }
-        let ended = still_unknown(ended);
-        match (self.task, ended.what) {
-            (Task::Resolve | Task::Poll | Task::Act, What::Unknown(_)) if self.by == By::Hand => {
-                let in_ms = i64::try_from(self.subject.due_in.as_millis()).unwrap_or(i64::MAX);
-                Err(Pause { in_ms, reply: ended.reply.map(Box::new) })
-            }
-            (Task::Poll, What::Unknown(_)) => {
-                let accepted = Accepted { gateway_reference: None, references: Vec::new() };
-                Ok(Ended { what: What::Outcome(Outcome::Pending(accepted)), reply: ended.reply })
-            }
-            (Task::Act, What::Unknown(_)) => {
-                let in_ms = i64::try_from(self.subject.due_in.as_millis()).unwrap_or(i64::MAX);
-                Err(Pause { in_ms, reply: ended.reply.map(Box::new) })
-            }
-            (_, what) => Ok(Ended { what, reply: ended.reply }),
-        }
-    }
-
-    /// Up to as much again, different for each operation: after an outage they must not all come at once.
-    fn jitter_ms(&self) -> i64 {
-        let spread = u128::from(HELD_BACK_PAUSE_MS.unsigned_abs());
-        i64::try_from(self.subject.leased.operation_id.as_u128() % spread).unwrap_or(0)
-    }
-
-    async fn conclude(mut self, app: &Arc<App>, ended: Ended) -> Result<(), Stuck> {
-        let expires = self.task == Task::Act && self.by == By::Schedule;
-        let tries = usize::try_from(self.subject.checks).unwrap_or(0);
-        if expires {
-            // Where the gateway still waits for the customer, the attempt is looked at again should its cancel fail: ever
-            // further apart, and hourly once the schedule is used up.
-            let hourly = Duration::from_secs(schedule::PENDING_POLL_S);
-            self.subject.due_in = schedule::next_check(&app.config.verify_delays, tries).unwrap_or(hourly);
-            self.subject.checks = self.subject.checks.saturating_add(1);
-        }
-        match self.knew(ended) {
-            Ok(ended) => conclude(app, &mut self.subject, ended).await,
-            Err(pause) => self.set_aside(app, pause).await?,
-        }
-        if expires {
-            let payment = answer::payment(app, self.subject.payment.merchant(), self.subject.payment.id()).await?;
-            if payment.status == State::RequiresAction {
-                let is_last = tries >= app.config.verify_delays.len();
-                expire::unfinished(app, &payment, self.subject.leased.operation_id, is_last).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Case {
-    /// Keeps what came of the try, and looks at the operation again after the pause. Where it was sent again, "never
-    /// received" counts anew from here on.
-    async fn set_aside(&self, app: &App, pause: Pause) -> Result<(), Stuck> {
-        let row = pause.reply.as_deref().map(OwnedReply::row);
-        let leased = self.subject.leased;
-        let sent_again = self.task == Task::Resolve && self.subject.unknown_for.is_none();
-        let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-        let aside = store::journal::Aside { in_ms: pause.in_ms, checks: self.subject.checks, sent_again };
-        store::journal::set_aside(&mut conn, leased, row.as_ref(), &aside, app.clock.now()).await?;
-        Ok(())
-    }
-}
-
 /// Through the gate, with what follows from it.
 async fn conclude(app: &Arc<App>, subject: &mut Subject, ended: Ended) {
     if let Concluded::Done(Some(applied)) = Box::pin(advance::conclude(app, subject, ended, &mut None, None)).await {
         run::afterwards(app, subject, &applied).await;
     }
-}
-
-/// An operation is looked at again after this, with nothing of it changed.
-struct Pause {
-    in_ms: i64,
-    reply: Option<Box<OwnedReply>>,
 }
 
 async fn carry_on(app: &Arc<App>, claimed: &Claimed, leased: Leased, lease: Lease, by: By) -> Result<(), Stuck> {
@@ -283,40 +177,6 @@ async fn carry_on(app: &Arc<App>, claimed: &Claimed, leased: Leased, lease: Leas
     }
 }
 
-/// Four reads; none where the operation was resolved in the meantime.
-async fn load(app: &App, claimed: &Claimed, leased: Leased, lease: Lease, by: By) -> Result<Option<Case>, Stuck> {
-    let merchant = MerchantId::from_uuid(claimed.merchant_id);
-    let mut conn = app.pool.acquire().await.map_err(store::Error::from)?;
-    let operation = store::operations::get(&mut conn, claimed.merchant_id, claimed.operation_id).await?;
-    let payment = store::payments::get(&mut conn, merchant, PaymentId::from_uuid(claimed.payment_id)).await?;
-    let journal = store::journal::transcript(&mut conn, claimed.merchant_id, claimed.operation_id).await?;
-    drop(conn);
-    let (Some(operation), Some(payment)) = (operation, payment) else { return Ok(None) };
-    let Some(version) = pinned(app, &operation) else {
-        return Err(Stuck::Lacking(format!("version {} of connector {}", hex(&operation.digest), operation.connector)));
-    };
-    let (currency, has_code) = (operation.currency.clone(), operation.has_code);
-    let subject = subject(payment, operation, version, leased, Some(claimed))?;
-    let permit = Permit::new(subject.underway.version.descriptor(), &subject.underway.context.settings)
-        .map_err(|error| Stuck::Lacking(format!("the account's settings: {error}")))?;
-    Ok(Some(Case {
-        task: match claimed.task.as_str() {
-            "drive" => Task::Drive,
-            "poll" => Task::Poll,
-            "act" => Task::Act,
-            _ => Task::Resolve,
-        },
-        by,
-        amount: subject.underway.amount,
-        subject,
-        permit,
-        lease,
-        journal,
-        currency,
-        has_code,
-    }))
-}
-
 /// The host that drove it is gone. What it wrote down decides how to go on.
 async fn take_over(app: &Arc<App>, mut case: Case) -> Result<(), Stuck> {
     let replied = answered(&case.journal)?;
@@ -326,11 +186,11 @@ async fn take_over(app: &Arc<App>, mut case: Case) -> Result<(), Stuck> {
         return Ok(());
     }
     // Nothing of it can be under way: what is written down has its reply, and the next step follows from that.
-    let Some(holes) = holes(app, &case).await? else {
+    let Some(filled) = holes(app, &case).await? else {
         return unknown(app, case, "what fills its holes is gone").await;
     };
     let mut running =
-        running(&case, case.subject.leased.operation_id, Arc::clone(&case.subject.underway.operation), holes, replied);
+        running(&case, case.subject.leased.operation_id, Arc::clone(&case.subject.underway.operation), filled, replied);
     let ended = match drive::run(app, &running).await {
         Ok(request) => match drive::write_down(app, &mut running, None, &request).await {
             Ok(()) => drive::drive(app, &mut running, request).await,
@@ -347,31 +207,48 @@ async fn take_over(app: &Arc<App>, mut case: Case) -> Result<(), Stuck> {
 /// The outcome is unknown: one of the ways that the connector declares.
 async fn find_out(app: &Arc<App>, mut case: Case) -> Result<(), Stuck> {
     fault::point_of(Point::BeforeResolve, case.subject.underway.operation.action.kind());
-    let holes = holes(app, &case).await?;
+    let filled = holes(app, &case).await?;
     case.subject.secrets_changed = secrets_changed(app, &case).await?;
+    case.subject.called_off = call_off::was_begun(app, &case.subject).await?;
+    if is_last_check(app, &case) && (case.subject.called_off || call_off::is_left(&case.subject)) {
+        case.subject.checks = case.subject.checks.saturating_add(1);
+        if call_off::call_off(app, &case).await? {
+            return Ok(());
+        }
+        // A person is asked, as where there was no such way.
+        case.subject.called_off = true;
+        return unknown(app, case, "it could not be called off").await;
+    }
     let last = case.journal.last();
     let situation = Situation {
         age: case.subject.age,
         gateway_timeout: app.exchange_timeout(),
         resendable: last.is_some_and(|last| last.resendable),
         // Never with another account's secret.
-        holes_complete: holes.is_some() && !case.subject.secrets_changed,
+        holes_complete: filled.is_some() && !case.subject.secrets_changed,
         has_reference: !case.subject.references.is_empty(),
+        called_off: case.subject.called_off,
     };
     let ways = ways(&case.subject);
     let check = usize::try_from(case.subject.checks.max(1) - 1).unwrap_or(0);
-    match choose(&ways, &situation, check) {
-        Some(Way::Resend { .. }) => resend(app, case, holes.unwrap_or_default()).await,
-        Some(Way::GetByReference | Way::FindByOperationId { .. }) => Box::pin(ask(app, case)).await,
-        Some(Way::AwaitWebhook | Way::CancelByOperationId) | None => {
+    match (choose(&ways, &situation, check), filled) {
+        (Some(Way::Resend { .. }), Some(filled)) => resend(app, case, filled).await,
+        (Some(Way::GetByReference | Way::FindByOperationId { .. }), _) => Box::pin(ask(app, case)).await,
+        (Some(Way::Resend { .. } | Way::AwaitWebhook | Way::CancelByOperationId) | None, _) => {
             let what = What::Unknown("there is no way to ask just now".into());
             case.conclude(app, Ended { what, reply: None }).await
         }
     }
 }
 
+/// Whether this is the check after those of the schedule, which is there for what can be called off.
+fn is_last_check(app: &App, case: &Case) -> bool {
+    let checks = usize::try_from(case.subject.checks).unwrap_or(0);
+    case.by == By::Schedule && checks == app.config.verify_delays.len() + 1
+}
+
 /// The very request that was written down, again: the gateway knows its key.
-async fn resend(app: &Arc<App>, case: Case, holes: Holes) -> Result<(), Stuck> {
+async fn resend(app: &Arc<App>, case: Case, filled: Filled) -> Result<(), Stuck> {
     let Some((last, before)) = case.journal.split_last() else {
         return Err(Stuck::Lacking("an exchange to send again".into()));
     };
@@ -381,7 +258,7 @@ async fn resend(app: &Arc<App>, case: Case, holes: Holes) -> Result<(), Stuck> {
         &case,
         case.subject.leased.operation_id,
         Arc::clone(&case.subject.underway.operation),
-        holes,
+        filled,
         answered(before)?,
     );
     tracing::info!("the request is sent again under its key");
@@ -411,7 +288,7 @@ async fn ask(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
         First::Broken(why) => return unknown(app, case, &why).await,
     };
     // Before anything is written: a question that cannot be sent leaves no row behind.
-    let Ok(secrets) = account_secrets(app, &case).await else {
+    let Ok(filled) = account_secrets(app, &case).await else {
         return unknown(app, case, "the gateway account's secrets do not open").await;
     };
     let lease = app.new_lease();
@@ -434,65 +311,11 @@ async fn ask(app: &Arc<App>, case: Case) -> Result<(), Stuck> {
     }
     drop(conn);
     fault::point_of(Point::AfterCommitOne, OperationKind::Sync);
-    let mut running = Running { lease, context, ..running(&case, sync_id.uuid(), operation, secrets, Vec::new()) };
+    let mut running = Running { lease, context, ..running(&case, sync_id.uuid(), operation, filled, Vec::new()) };
     let ended = drive::drive(app, &mut running, request).await;
     case.conclude(app, ended).await
 }
 
 async fn unknown(app: &Arc<App>, case: Case, why: &str) -> Result<(), Stuck> {
     case.conclude(app, Ended { what: What::Unknown(why.to_owned()), reply: None }).await
-}
-
-/// What a question or a resend came to may speak of itself alone: that not a byte of it left, that the gateway did
-/// nothing this time, or that it did not even look (a key of the account that is refused). None of these says anything
-/// about the first time.
-fn still_unknown(ended: Ended) -> Ended {
-    let what = match ended.what {
-        What::NotSent { why, .. } => What::Unknown(why),
-        What::Outcome(outcome) if speaks_of_itself(&outcome) => {
-            What::Unknown("this time the gateway did nothing, or refused to look at it".into())
-        }
-        what @ (What::Outcome(_) | What::Unknown(_) | What::LeaseLost | What::Interrupted(_)) => what,
-    };
-    Ended { what, reply: ended.reply }
-}
-
-/// Whether the answer to a question, or to a resend, says nothing about the first time.
-#[must_use]
-pub fn speaks_of_itself(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::NotProcessed(_) => true,
-        Outcome::Declined(decline) => decline.code == DeclineCode::Misconfigured || decline.gateway_reference.is_none(),
-        Outcome::Authorized(_)
-        | Outcome::Captured(_)
-        | Outcome::Cancelled(_)
-        | Outcome::Refunded(_)
-        | Outcome::ActionRequired(_)
-        | Outcome::ReadyToComplete(_)
-        | Outcome::Pending(_)
-        | Outcome::Expired(_)
-        | Outcome::NeverReceived => false,
-    }
-}
-
-fn running(
-    case: &Case,
-    asking: uuid::Uuid,
-    operation: Arc<Operation>,
-    holes: Holes,
-    transcript: Vec<Exchange>,
-) -> Running {
-    let underway = &case.subject.underway;
-    Running {
-        asking,
-        leased: case.subject.leased,
-        lease: case.lease,
-        gateway_account_id: underway.gateway_account_id,
-        version: Arc::clone(&underway.version),
-        context: Arc::clone(&underway.context),
-        operation,
-        permit: case.permit.clone(),
-        holes,
-        transcript,
-    }
 }

@@ -34,7 +34,8 @@ pub struct BeginOperation<'a> {
     /// The operation whose `work` row it takes over: the one that waits for the customer, where this is a complete. That
     /// row must not be in anybody's hands.
     pub takes_over: Option<Uuid>,
-    /// The key that waits for the answer of what is taken over, where the host goes on by itself: scope, key, status.
+    /// The key that waits for the answer of what is taken over, or of what is called off, where the host goes on by itself:
+    /// scope, key, status.
     pub inherits: Option<(&'a str, &'a str, i16)>,
     pub owner: Uuid,
     pub lease_ms: i64,
@@ -83,7 +84,7 @@ macro_rules! begin_operation {
     payment as (
         update payments as p
            set status = $28, amount_capturing = $29, amount_refunding = $30, open_operation = $31, version = $32,
-               audit_sequence = $33, event_sequence = $34, next_action = case when $28 = 'requires_action' then p.next_action end,
+               audit_sequence = $33, event_sequence = $34, next_action = case when $28 = any ('{requires_action,processing}') then p.next_action end,
                updated_at = $35
           from claim
          where p.merchant_id = $1 and p.payment_id = $2 and p.version = $3

@@ -11,8 +11,9 @@ use std::{
     time::Duration,
 };
 
+use interlock_tests::harness::{self, Browser};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use log::{Answer, Call, Log};
 
@@ -109,6 +110,8 @@ pub struct Client {
     luck: Dice,
     keys: u32,
     prefix: String,
+    /// The connector that it pays through.
+    pub through: &'static harness::Gateway,
     /// The only gateway that it pays at, where the plan says one.
     pub gateway: Option<Gateway>,
 }
@@ -123,6 +126,7 @@ impl Client {
             luck: Dice::of(seed, "luck", journey.into()),
             keys: 0,
             prefix: format!("chaos-{seed:x}-{journey}"),
+            through: plan.through,
             gateway: plan.gateway,
         }
     }
@@ -134,7 +138,8 @@ impl Client {
         let prefix = format!("{}-{}", self.prefix, self.keys);
         let seed = u64::try_from(self.dice.between(0, i64::MAX)).unwrap_or_default();
         let (dice, luck) = (Dice::of(seed, "twin", number), Dice::of(seed, "twin's luck", number));
-        Self { shop, journey: self.journey, dice, luck, keys: 0, prefix, gateway: self.gateway }
+        let (through, gateway) = (self.through, self.gateway);
+        Self { shop, journey: self.journey, dice, luck, keys: 0, prefix, through, gateway }
     }
 
     /// A key that no other request has.
@@ -210,10 +215,10 @@ impl Client {
         }
     }
 
-    /// The customer's browser at the gateway: presses a button of the page that the payment leads to.
-    pub async fn press(&mut self, page: &str, button: &str) -> bool {
-        let pressed = self.shop.http.post(format!("{page}/{button}")).send().await;
-        pressed.is_ok_and(|answer| answer.status().as_u16() < 400)
+    /// The customer's browser at the gateway: goes where the payment leads to and presses a button. What it brings back to
+    /// the shop, or nothing where the customer came too late.
+    pub async fn press(&mut self, payment: &Value, button: &str) -> Value {
+        Browser::default().try_act(payment, button).await.unwrap_or_else(|_| json!({}))
     }
 
     /// A pause of the program's own.

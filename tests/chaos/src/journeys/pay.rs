@@ -1,11 +1,14 @@
 //! Journeys of one payment: confirming, acting, capturing, cancelling.
 
 use futures_util::future::join;
-use interlock_tests::harness::bodies;
+use interlock_tests::harness::{
+    bodies,
+    gateways::{Approval, MOCK, SHOP},
+};
 use serde_json::{Value, json};
 
 use super::requests::{confirmed, held, path, payment};
-use crate::client::{Answer, Client};
+use crate::client::Client;
 
 const PAYMENTS: &str = "/v1/payments";
 
@@ -94,27 +97,26 @@ pub async fn challenge(client: &mut Client) -> Option<()> {
     ]);
     let is_held = client.dice.in_hundred(30);
     let mut payment = confirmed(client, bodies::CHALLENGED);
-    payment.body["return_url"] = json!("https://shop.example/back");
+    payment.body["return_url"] = json!(SHOP);
     if is_held {
         payment.body["capture_method"] = json!("manual");
     }
     let made = client.post(PAYMENTS, payment.body).await?;
     let id = made.text("id");
     let seen = client.outcome(id).await?;
-    let page = page_of(&seen)?;
+    if seen.json["next_action"]["type"] != "redirect" {
+        return None;
+    }
     client.pause(0, 500).await;
     let confirm = path(id, "confirm");
     match customer {
-        Customer::Approves => {
-            client.press(&page, "approve").await;
-            client.post(&confirm, json!({ "parameters": { "result": "approved" } })).await?;
-        }
-        Customer::Declines => {
-            client.press(&page, "decline").await;
-            client.post(&confirm, json!({ "parameters": { "result": "declined" } })).await?;
+        Customer::Approves | Customer::Declines => {
+            let button = if matches!(customer, Customer::Approves) { "Approve" } else { "Decline" };
+            let parameters = client.press(&seen.json, button).await;
+            client.post(&confirm, json!({ "parameters": parameters })).await?;
         }
         Customer::ApprovesAndVanishes => {
-            client.press(&page, "approve").await;
+            client.press(&seen.json, "Approve").await;
             client.post(&path(id, "sync"), json!({})).await?;
         }
         Customer::IsCalledOff => {
@@ -126,16 +128,15 @@ pub async fn challenge(client: &mut Client) -> Option<()> {
     Some(())
 }
 
-fn page_of(seen: &Answer) -> Option<String> {
-    let action = &seen.json["next_action"];
-    let url = action["url"].as_str().or_else(|| action["redirect"]["url"].as_str());
-    url.filter(|url| url.starts_with("http://")).map(str::to_owned)
-}
-
 /// The gateway accepts and decides later: a card, or UPI.
 pub async fn pending(client: &mut Client) -> Option<()> {
-    let method: Value = match client.dice.place(4) {
+    let drawn = client.dice.place(4);
+    let method: Value = match drawn {
         0 => bodies::card(bodies::PENDING),
+        _ if client.through.name != MOCK.name => {
+            let apps: Vec<_> = client.through.ways.iter().filter(|way| way.approval == Approval::InApp).collect();
+            apps.get(drawn % apps.len().max(1)).map_or_else(|| bodies::card(bodies::PENDING), |way| (way.method)())
+        }
         1 => json!({ "type": "upi", "upi": { "flow": "collect", "vpa": "success@mock" } }),
         2 => json!({ "type": "upi", "upi": { "flow": "collect", "vpa": "failure@mock" } }),
         _ => json!({ "type": "upi", "upi": { "flow": "intent" } }),

@@ -1,6 +1,9 @@
 //! The bodies of a merchant's requests, drawn by chance.
 
-use interlock_tests::harness::bodies;
+use interlock_tests::harness::{
+    bodies,
+    gateways::{MOCK, SHOP},
+};
 use serde_json::{Value, json};
 
 use crate::{client::Client, world::Gateway};
@@ -23,6 +26,12 @@ pub fn payment(client: &mut Client) -> Payment {
         "amount": amount, "currency": client.dice.one(&["EUR", "USD", "INR"]),
         "metadata": { "journey": client.journey.to_string() },
     });
+    if client.through.name != MOCK.name {
+        let through = client.through;
+        body["currency"] = json!(through.currency);
+        body["return_url"] = json!(SHOP);
+        body = bodies::with(body, &(through.more)());
+    }
     let gateway = client.dice.weighted(&[
         (5, None),
         (6, Some(Gateway::Usual)),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use interlock_tests::harness::{Host, Receiver, Simulator, merchant, target};
+use interlock_tests::harness::{self, Host, Receiver, Simulator, connectors, target};
 use serde_json::{Map, Value, json};
 
 pub use database::Database;
@@ -40,7 +40,7 @@ const WEBHOOK_DELAYS: &str = "0.3,0.5,1,1,2,2,3,3,5,5,5,5,10,10,10,10,20,20,20,2
 /// How long a delivery may take: less than the receiver's latest answers.
 pub const WEBHOOK_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// The three kinds of gateway.
+/// The three gateways of a run. At the mock each is of another kind; a real gateway has but one, three times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray)]
 pub enum Gateway {
     /// Knows idempotency keys, and finds charges by our reference.
@@ -61,8 +61,9 @@ impl Gateway {
         }
     }
 
-    fn arguments(self) -> &'static [&'static str] {
+    fn arguments(self, through: &harness::Gateway) -> &'static [&'static str] {
         match self {
+            _ if !is_mock(through) => &[],
             Self::Usual => &[],
             Self::Once => &["--idempotency", "off"],
             Self::Blind => &["--lookup", "off"],
@@ -70,14 +71,19 @@ impl Gateway {
     }
 
     /// What an account of its connector must be told.
-    fn settings(self) -> Map<String, Value> {
+    fn settings(self, through: &harness::Gateway) -> Map<String, Value> {
         let settings = match self {
+            _ if !is_mock(through) => json!({}),
             Self::Usual => json!({}),
             Self::Once => json!({ "resend": "never" }),
             Self::Blind => json!({ "lookup": "none" }),
         };
         settings.as_object().cloned().unwrap_or_default()
     }
+}
+
+fn is_mock(through: &harness::Gateway) -> bool {
+    through.name == harness::gateways::MOCK.name
 }
 
 /// The merchant whose payments they are, as its programs know themselves.
@@ -118,14 +124,15 @@ impl World {
         let database = Database::start().await?;
         let mut gateways = Vec::new();
         for (kind, number) in [Gateway::Usual, Gateway::Once, Gateway::Blind].into_iter().zip(0_u64..) {
-            let mut arguments: Vec<String> = kind.arguments().iter().map(|word| (*word).to_owned()).collect();
+            let mut arguments: Vec<String> =
+                kind.arguments(plan.through).iter().map(|word| (*word).to_owned()).collect();
             arguments.extend(["--seed".to_owned(), plan.seed.wrapping_add(number).to_string()]);
             gateways.push(Simulator::start(&arguments, folder.join(format!("gateway-{number}.log"))).await);
         }
         let addresses = ports::free(HOSTS)?;
         let mut hosts = Vec::new();
         for (number, address) in addresses.iter().enumerate() {
-            let environment = environment(&database, address, plan.mutation);
+            let environment = environment(&database, address, plan);
             hosts.push(Host::start(environment, folder.join(format!("host-{number}.log"))).await);
         }
         let urls = addresses.iter().map(|address| format!("http://{address}")).collect();
@@ -141,13 +148,13 @@ impl World {
             routes: Vec::new(),
             folder,
         };
-        world.settle_in().await?;
+        world.settle_in(plan.through).await?;
         world.listen(plan.seed).await?;
         Ok(world)
     }
 
     /// A merchant with an account at each gateway, whose webhooks go to different hosts.
-    async fn settle_in(&mut self) -> anyhow::Result<()> {
+    async fn settle_in(&mut self, through: &harness::Gateway) -> anyhow::Result<()> {
         let http = reqwest::Client::builder().no_proxy().build()?;
         let operator = self.hosts.first().context("there are hosts")?.operator.clone();
         let made = post(&http, &operator, OPERATOR_TOKEN, "/admin/merchants", "", &json!({ "name": "Chaos" })).await?;
@@ -160,16 +167,14 @@ impl World {
         self.routes = paths.keys().cloned().collect();
         for (number, kind) in [Gateway::Usual, Gateway::Once, Gateway::Blind].into_iter().enumerate() {
             let gateway = self.gateways.get(kind.place()).context("each kind was started")?;
-            let mut body = merchant::account_body(&gateway.url, &kind.settings());
+            let mut body = through.account(&gateway.url, &kind.settings(through));
             // Two of one priority would be tried by age; they are to be tried in this order.
             body["priority"] = json!(number);
             let key = format!("account-{number}");
             let made = post(&http, public, &self.merchant.api_key, "/v1/gateway_accounts", &key, &body).await?;
             let account = text(&made, "id")?;
             let told = self.urls.get(number % HOSTS).context("there are hosts")?;
-            let secret = merchant::GATEWAY_WEBHOOK_SECRET;
-            let listener = json!({ "url": format!("{told}/webhooks/{account}"), "secret": secret });
-            gateway.control("/__webhooks", &listener).await;
+            gateway.control("/__webhooks", &through.target(&format!("{told}/webhooks/{account}"))).await;
             self.merchant.accounts.push(account);
         }
         Ok(())
@@ -211,8 +216,9 @@ impl World {
     }
 }
 
-fn environment(database: &Database, address: &str, mutation: Option<&str>) -> Vec<(String, String)> {
-    let (connectors, cache) = (shown(&target("connectors")), shown(&target("chaos").join("cache")));
+fn environment(database: &Database, address: &str, plan: &Plan) -> Vec<(String, String)> {
+    let connectors = shown(&connectors(&[plan.through.name]));
+    let cache = shown(&target("chaos").join("cache"));
     let (lease, timeout) = (LEASE_MS.to_string(), GATEWAY_TIMEOUT_MS.to_string());
     let webhook_timeout = WEBHOOK_TIMEOUT.as_millis().to_string();
     let settings = [
@@ -235,7 +241,7 @@ fn environment(database: &Database, address: &str, mutation: Option<&str>) -> Ve
         ("INTERLOCK_LOG", "warn,interlock=info"),
         ("RUST_BACKTRACE", "1"),
     ];
-    let mutation = mutation.map(|name| ("INTERLOCK_MUTATION", name));
+    let mutation = plan.mutation.map(|name| ("INTERLOCK_MUTATION", name));
     settings.into_iter().chain(mutation).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 

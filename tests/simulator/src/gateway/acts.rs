@@ -1,40 +1,34 @@
 //! What the calls that act do: charge, capture, cancel, refund, and how a fault twists each.
 
-use axum::http::StatusCode;
-use bytes::Bytes;
-
-use super::answer::{Answer, Refusal, charge_body, refund_body};
 use super::ask::{NewCapture, NewCharge, NewRefund};
 use super::charges::{Books, Charge, Fate, Status};
 use super::methods::{BANK_SILENT, DO_NOT_HONOR, Verdict};
 use super::refunds::{self, Refund};
+use super::refusal::Refusal;
 use super::steps::{Kind, Progress, Step};
-use super::{Change, Effects, Gateway, Timer, Turn, Twist};
+use super::{Cause, Done, Gateway, Maker, Subject, Timer, Turn, Twist};
 
 impl Gateway {
-    pub(super) fn create(&mut self, new: &NewCharge, owner: u64, twist: Twist, now: u64) -> Effects {
+    /// Makes a charge. `verdict` says what becomes of it where the face has a test card of its own; else the method does.
+    pub fn create(&mut self, new: &NewCharge, maker: Maker, verdict: Option<Verdict>, twist: Twist, now: u64) -> Done {
         let id = self.charge_ids.make();
         let place = self.charges.len();
-        let verdict = new.method.verdict(&id, &self.pages, now);
-        let mut charge = Charge::new(id, new, owner);
+        let verdict = verdict.unwrap_or_else(|| new.method.verdict(&id, &self.pages, now));
+        let mut charge = Charge::new(id, new, maker);
         let mut books = Books { ledger: &mut self.ledger, charge: place, refund: None, now };
         let timer = take_up(&mut charge, verdict, twist, self.modes.settle_ms, &mut books);
-        let status = if charge.status == Status::Declined { StatusCode::PAYMENT_REQUIRED } else { StatusCode::CREATED };
         let step = Step { charge: place, kind: Kind::Charge, amount: charge.amount, progress: Progress::Done };
-        let body = charge_body(&charge, &charge.reference, Some(&step));
-        let change = Change { kind: "charge.updated", object: body.clone(), owner, created: true };
+        let change = maker.changed(charge.under(&new.reference, Some(step)), Cause::Asked);
         self.remember(&new.reference, step);
         self.charges.push(charge);
-        Effects { change: Some(change), timer, answer: Answer { status, body } }
+        Done { change, timer }
     }
 
-    pub(super) fn capture(
-        &mut self,
-        id: &str,
-        capture: &NewCapture,
-        twist: Twist,
-        now: u64,
-    ) -> Result<Effects, Refusal> {
+    /// Takes some or all of what a charge holds. A declined capture is done too: its step says so.
+    ///
+    /// # Errors
+    /// `not_found`, `not_capturable`, `amount_too_large`.
+    pub fn capture(&mut self, id: &str, capture: &NewCapture, twist: Twist, now: u64) -> Result<Done, Refusal> {
         let place = self.charge_ids.place(id).ok_or(Refusal::NOT_FOUND)?;
         let charge = self.charges.get_mut(place).ok_or(Refusal::NOT_FOUND)?;
         charge.may_capture(capture)?;
@@ -55,13 +49,16 @@ impl Gateway {
             charge.capture(capture, &mut Books { ledger: &mut self.ledger, charge: place, refund: None, now })?;
         }
         let step = Step { charge: place, kind: Kind::Capture, amount: capture.amount, progress };
-        let (body, owner) = (charge_body(charge, &capture.reference, Some(&step)), charge.owner);
+        let change = charge.maker.changed(charge.under(&capture.reference, Some(step)), Cause::Asked);
         self.remember(&capture.reference, step);
-        let declined = matches!(progress, Progress::Failed(_));
-        Ok(changed(body, owner, if declined { StatusCode::PAYMENT_REQUIRED } else { StatusCode::OK }, timer))
+        Ok(Done { change, timer })
     }
 
-    pub(super) fn cancel(&mut self, id: &str, reference: &str, twist: Twist, now: u64) -> Result<Effects, Refusal> {
+    /// Gives back what a charge holds, or calls it off.
+    ///
+    /// # Errors
+    /// `not_found`, `not_cancellable`.
+    pub fn cancel(&mut self, id: &str, reference: &str, twist: Twist, now: u64) -> Result<Done, Refusal> {
         let place = self.charge_ids.place(id).ok_or(Refusal::NOT_FOUND)?;
         let charge = self.charges.get_mut(place).ok_or(Refusal::NOT_FOUND)?;
         let was_open = charge.held == 0;
@@ -76,12 +73,16 @@ impl Gateway {
         };
         let released = charge.amount - charge.captured;
         let step = Step { charge: place, kind: Kind::Cancel, amount: released, progress: Progress::Done };
-        let (body, owner) = (charge_body(charge, reference, Some(&step)), charge.owner);
+        let change = charge.maker.changed(charge.under(reference, Some(step)), Cause::Asked);
         self.remember(reference, step);
-        Ok(changed(body, owner, StatusCode::OK, timer))
+        Ok(Done { change, timer })
     }
 
-    pub(super) fn refund(&mut self, id: &str, new: &NewRefund, twist: Twist, now: u64) -> Result<Effects, Refusal> {
+    /// Gives some or all of what was captured back. A declined refund is done too: its status says so.
+    ///
+    /// # Errors
+    /// `not_found`, `not_refundable`, `amount_too_large`.
+    pub fn refund(&mut self, id: &str, new: &NewRefund, twist: Twist, now: u64) -> Result<Done, Refusal> {
         let place = self.charge_ids.place(id).ok_or(Refusal::NOT_FOUND)?;
         let charge = self.charges.get_mut(place).ok_or(Refusal::NOT_FOUND)?;
         if charge.captured == 0 {
@@ -119,13 +120,10 @@ impl Gateway {
                 refund.late = true;
             }
         }
-        let declined = refund.status == refunds::Status::Declined;
-        let status = if declined { StatusCode::PAYMENT_REQUIRED } else { StatusCode::CREATED };
-        let body = refund_body(&refund, charge);
-        let change = Change { kind: "refund.updated", object: body.clone(), owner: charge.owner, created: false };
+        let change = charge.maker.changed(Subject::Refund { id: refund.id.clone() }, Cause::Asked);
         self.refund_by_reference.entry(new.reference.clone()).or_insert(refund_place);
         self.refunds.push(refund);
-        Ok(Effects { change: Some(change), timer, answer: Answer { status, body } })
+        Ok(Done { change, timer })
     }
 }
 
@@ -162,10 +160,4 @@ fn take_up(charge: &mut Charge, verdict: Verdict, twist: Twist, settle_ms: u64, 
         }
     }
     None
-}
-
-/// A charge that a capture or a cancel has changed.
-fn changed(body: Bytes, owner: u64, status: StatusCode, timer: Option<Timer>) -> Effects {
-    let change = Change { kind: "charge.updated", object: body.clone(), owner, created: false };
-    Effects { change: Some(change), timer, answer: Answer { status, body } }
 }

@@ -1,38 +1,16 @@
-//! What a client may ask of the gateway, read from method, path, query and body.
-//!
-//! Nothing here has an effect: a call is understood first, so that a fault can be chosen by its reference or amount
-//! before anything has happened.
+//! What the gateway is asked to do: charge, capture, refund. The mock's JSON looks exactly like this.
 
-use axum::http::Method as Verb;
 use serde::Deserialize;
 
-use super::answer::Refusal;
+use super::refusal::Refusal;
 
 /// The largest amount, in minor units. A million of these add up without overflowing what totals are counted in.
 pub const AMOUNT_MAX_MINOR: i64 = 1_000_000_000_000;
 /// The longest reference, in bytes.
 pub const REFERENCE_MAX_BYTES: usize = 255;
 
-/// One call, understood.
-pub enum Ask {
-    /// `POST /charges`
-    Create(NewCharge),
-    /// `POST /charges/{id}/capture`
-    Capture { charge: String, capture: NewCapture },
-    /// `POST /charges/{id}/cancel`
-    Cancel { charge: String, reference: String },
-    /// `POST /charges/{id}/refunds`
-    Refund { charge: String, refund: NewRefund },
-    /// `GET /charges/{id}`
-    Charge(String),
-    /// `GET /charges?reference=…`
-    ChargeByReference(String),
-    /// `GET /refunds?reference=…`
-    RefundByReference(String),
-}
-
-/// The body of `POST /charges`. No `Debug`: it holds a card number.
-#[derive(Deserialize)]
+/// A charge to be made. No `Debug`: it holds a card number.
+#[derive(Deserialize, Clone)]
 pub struct NewCharge {
     pub reference: String,
     pub amount: i64,
@@ -44,7 +22,7 @@ pub struct NewCharge {
 }
 
 /// What is charged. No `Debug`: it holds a card number.
-#[derive(Deserialize)]
+#[derive(Deserialize, Clone)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Method {
     Card(Card),
@@ -62,7 +40,8 @@ pub enum Method {
     },
 }
 
-#[derive(Deserialize)]
+/// No `Debug`: it holds a card number.
+#[derive(Deserialize, Clone)]
 pub struct Card {
     pub number: String,
     /// "01" … "12"
@@ -80,8 +59,8 @@ pub enum UpiFlow {
     Qr,
 }
 
-/// The body of a capture.
-#[derive(Deserialize)]
+/// A capture to be made.
+#[derive(Deserialize, Clone)]
 pub struct NewCapture {
     pub reference: String,
     pub amount: i64,
@@ -90,21 +69,11 @@ pub struct NewCapture {
     pub last: bool,
 }
 
-/// The body of a refund.
-#[derive(Deserialize)]
+/// A refund to be made.
+#[derive(Deserialize, Clone)]
 pub struct NewRefund {
     pub reference: String,
     pub amount: i64,
-}
-
-#[derive(Deserialize)]
-struct NewCancel {
-    reference: String,
-}
-
-#[derive(Deserialize)]
-struct ByReference {
-    reference: String,
 }
 
 /// Serde wants a function for a default of `true`.
@@ -112,89 +81,31 @@ fn yes() -> bool {
     true
 }
 
-impl Ask {
-    /// Reads a call.
+/// Whether the gateway can work with such a reference and, where one is named, such an amount.
+///
+/// # Errors
+/// `invalid_reference`, `invalid_amount`.
+pub fn check(reference: &str, amount: Option<i64>) -> Result<(), Refusal> {
+    if reference.is_empty() || reference.len() > REFERENCE_MAX_BYTES {
+        return Err(Refusal::bad_request("invalid_reference", "reference must have 1 to 255 bytes"));
+    }
+    if amount.is_some_and(|amount| !(1..=AMOUNT_MAX_MINOR).contains(&amount)) {
+        return Err(Refusal::bad_request("invalid_amount", "amount must be above zero and not beyond all measure"));
+    }
+    Ok(())
+}
+
+impl NewCharge {
+    /// Whether it can be charged.
     ///
     /// # Errors
-    /// 404 for a path, 405 for a method that the gateway does not know, 400 for a body that it cannot read.
-    pub fn read(verb: &Verb, path: &str, query: Option<&str>, body: &[u8]) -> Result<Self, Refusal> {
-        let mut parts = path.trim_start_matches('/').split('/');
-        let place = (parts.next().unwrap_or_default(), parts.next(), parts.next(), parts.next());
-        let ask = match (verb.as_str(), place) {
-            ("POST", ("charges", None, ..)) => Self::Create(json(body)?),
-            ("POST", ("charges", Some(id), Some("capture"), None)) => {
-                Self::Capture { charge: id.to_owned(), capture: json(body)? }
-            }
-            ("POST", ("charges", Some(id), Some("cancel"), None)) => {
-                Self::Cancel { charge: id.to_owned(), reference: json::<NewCancel>(body)?.reference }
-            }
-            ("POST", ("charges", Some(id), Some("refunds"), None)) => {
-                Self::Refund { charge: id.to_owned(), refund: json(body)? }
-            }
-            ("GET", ("charges", None, ..)) => Self::ChargeByReference(reference_of(query)?),
-            ("GET", ("charges", Some(id), None, _)) => Self::Charge(id.to_owned()),
-            ("GET", ("refunds", None, ..)) => Self::RefundByReference(reference_of(query)?),
-            (_, ("charges" | "refunds", ..)) if !matches!(verb.as_str(), "GET" | "POST") => {
-                return Err(Refusal::METHOD_NOT_ALLOWED);
-            }
-            _ => return Err(Refusal::NOT_FOUND),
-        };
-        ask.check()?;
-        Ok(ask)
-    }
-
-    /// The operation that the call names: the body's or the query's reference.
-    pub fn reference(&self) -> Option<&str> {
-        match self {
-            Self::Create(charge) => Some(&charge.reference),
-            Self::Capture { capture, .. } => Some(&capture.reference),
-            Self::Refund { refund, .. } => Some(&refund.reference),
-            Self::Cancel { reference, .. }
-            | Self::ChargeByReference(reference)
-            | Self::RefundByReference(reference) => Some(reference),
-            Self::Charge(_) => None,
-        }
-    }
-
-    /// The amount that the call names, in minor units.
-    pub fn amount(&self) -> Option<i64> {
-        match self {
-            Self::Create(charge) => Some(charge.amount),
-            Self::Capture { capture, .. } => Some(capture.amount),
-            Self::Refund { refund, .. } => Some(refund.amount),
-            Self::Cancel { .. } | Self::Charge(_) | Self::ChargeByReference(_) | Self::RefundByReference(_) => None,
-        }
-    }
-
-    /// The charge that the path names.
-    pub fn charge(&self) -> Option<&str> {
-        match self {
-            Self::Capture { charge, .. } | Self::Cancel { charge, .. } | Self::Refund { charge, .. } => Some(charge),
-            Self::Charge(charge) => Some(charge),
-            Self::Create(_) | Self::ChargeByReference(_) | Self::RefundByReference(_) => None,
-        }
-    }
-
-    /// The card that the call carries.
-    pub fn card(&self) -> Option<&Card> {
-        match self {
-            Self::Create(NewCharge { method: Method::Card(card), .. }) => Some(card),
-            _ => None,
-        }
-    }
-
-    fn check(&self) -> Result<(), Refusal> {
-        if self.reference().is_some_and(|r| r.is_empty() || r.len() > REFERENCE_MAX_BYTES) {
-            return Err(Refusal::bad_request("invalid_reference", "reference must have 1 to 255 bytes"));
-        }
-        if self.amount().is_some_and(|amount| !(1..=AMOUNT_MAX_MINOR).contains(&amount)) {
-            return Err(Refusal::bad_request("invalid_amount", "amount must be above zero and not beyond all measure"));
-        }
-        let Self::Create(charge) = self else { return Ok(()) };
-        if charge.currency.len() != 3 || !charge.currency.bytes().all(|b| b.is_ascii_uppercase()) {
+    /// `invalid_*`, with what is wrong.
+    pub fn check(&self) -> Result<(), Refusal> {
+        check(&self.reference, Some(self.amount))?;
+        if self.currency.len() != 3 || !self.currency.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(Refusal::bad_request("invalid_currency", "currency must be three capital letters"));
         }
-        charge.method.check()
+        self.method.check()
     }
 }
 
@@ -224,16 +135,4 @@ impl Method {
         }
         Ok(())
     }
-}
-
-/// Serde's own message could quote a card number, so the answer does not carry it.
-fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body)
-        .map_err(|_| Refusal::bad_request("invalid_request", "the body is not what this call takes"))
-}
-
-fn reference_of(query: Option<&str>) -> Result<String, Refusal> {
-    serde_urlencoded::from_str::<ByReference>(query.unwrap_or_default())
-        .map(|query| query.reference)
-        .map_err(|_| Refusal::bad_request("invalid_request", "reference is missing from the query"))
 }

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::answer::Refusal;
 use super::ask::NewCapture;
 use super::ledger::{Kind, Ledger, Movement};
-use super::steps::CAPTURE_FAILED;
+use super::refusal::Refusal;
+use super::steps::{CAPTURE_FAILED, Step};
+use super::{Maker, Subject};
 
 /// What was last said of a charge. The amounts say the rest: a charge of which a part was captured and the remainder
 /// cancelled is `cancelled` with `captured` above zero.
@@ -66,8 +67,8 @@ pub struct Charge {
     pub fate: Option<Fate>,
     pub return_url: Option<String>,
     pub card_last4: Option<String>,
-    /// Hash of the API key that made it.
-    pub owner: u64,
+    /// Who made it, and by which face.
+    pub maker: Maker,
 }
 
 /// Where a charge's movements are written, and when.
@@ -182,6 +183,11 @@ impl Charge {
         self.status = Status::Cancelled;
         self.fate = None;
         Ok(())
+    }
+
+    /// This charge, changed by the operation of `reference`.
+    pub fn under(&self, reference: &str, step: Option<Step>) -> Subject {
+        Subject::Charge { id: self.id.clone(), reference: reference.to_owned(), step }
     }
 
     /// What may still be refunded.

@@ -1,27 +1,23 @@
-//! The gateway itself: charges, refunds, idempotency keys and books, all in memory, none of it waiting for anything.
+//! The gateway itself: charges, refunds and books, all in memory, none of it waiting for anything.
 //!
-//! A call is one function from state to state ([`Gateway::perform`]). What has to happen elsewhere because of it (a
-//! webhook, a timer) is handed back as [`Effects`]; sockets, faults and clocks live outside.
+//! It knows money and no protocol: faces read requests, ask it for a deed and put what it did into words. What a deed
+//! leads to elsewhere (a webhook, a timer) is handed back as [`Done`]; sockets, faults and clocks live outside.
 
 mod acts;
-pub mod answer;
 pub mod ask;
 pub mod charges;
 mod ids;
 pub mod ledger;
 pub mod methods;
 pub mod refunds;
+pub mod refusal;
 pub mod settle;
 pub mod settlement;
 pub mod steps;
 
 use std::collections::HashMap;
 
-use axum::http::StatusCode;
-use bytes::Bytes;
-
-use answer::{Answer, Refusal, charge_body, refund_body};
-use ask::{Ask, Method, NewCharge};
+use ask::{Method, NewCharge};
 use charges::{Charge, Decline, Fate, Status};
 use ids::Ids;
 use ledger::Ledger;
@@ -39,15 +35,20 @@ pub struct Modes {
     pub settle_ms: u64,
 }
 
-/// A call and who makes it.
-pub struct Call {
-    pub ask: Ask,
-    /// The idempotency key of a POST.
-    pub key: Option<String>,
-    /// Hash of method, path and body: what a key is bound to.
-    pub fingerprint: u64,
+/// Who makes a charge, and through which face.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Maker {
+    /// The name of the face.
+    pub face: &'static str,
     /// Hash of the API key.
     pub owner: u64,
+}
+
+impl Maker {
+    /// Something of this maker's that has changed.
+    pub fn changed(self, subject: Subject, cause: Cause) -> Change {
+        Change { maker: self, subject, cause }
+    }
 }
 
 /// What a fault does to the outcome itself, rather than to the answer's way back.
@@ -71,28 +72,76 @@ pub enum Twist {
     },
 }
 
-/// What a call leads to.
-pub struct Effects {
-    pub answer: Answer,
-    pub change: Option<Change>,
+impl Twist {
+    /// The same for a gateway that answers first and decides later: what would be decided now is pending for so many
+    /// milliseconds.
+    #[must_use]
+    pub fn later(self, after_ms: u64) -> Self {
+        match self {
+            Self::None => Self::Pending { after_ms, fate: Fate::Approve },
+            Self::Decline(decline) => Self::Pending { after_ms, fate: Fate::Decline(decline) },
+            other @ (Self::LateSuccess { .. } | Self::Pending { .. } | Self::FailsLater { .. }) => other,
+        }
+    }
+}
+
+/// What a deed leads to.
+pub struct Done {
+    pub change: Change,
     pub timer: Option<Timer>,
 }
 
-/// Something that a webhook tells.
+/// Something that a webhook may tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Change {
-    /// `charge.updated` or `refund.updated`
-    pub kind: &'static str,
-    /// The charge or refund, as JSON.
-    pub object: Bytes,
-    /// Who made the charge.
-    pub owner: u64,
-    /// The object is new and its creator is being told anyway.
-    pub created: bool,
+    /// Whose it is.
+    pub maker: Maker,
+    pub subject: Subject,
+    pub cause: Cause,
+}
+
+/// What has changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// A charge.
+    Charge {
+        id: String,
+        /// Of the operation that made or changed it.
+        reference: String,
+        /// That operation; nothing where its reference stands for another one.
+        step: Option<Step>,
+    },
+    /// A refund.
+    Refund { id: String },
+    /// Something that only its face knows, by the face's own name for it.
+    Own(String),
+}
+
+/// Why it has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// A client asked for it, and is being told by the answer.
+    Asked,
+    /// What was open has ended.
+    Settled,
+    /// What was done is undone: the bank did not pay in the end.
+    TakenBack,
+}
+
+impl Change {
+    /// A charge that was not there before.
+    pub fn is_new_charge(&self) -> bool {
+        let new = match &self.subject {
+            Subject::Charge { step, .. } => step.is_none_or(|step| step.kind == steps::Kind::Charge),
+            Subject::Refund { .. } | Subject::Own(_) => false,
+        };
+        new && self.cause == Cause::Asked
+    }
 }
 
 /// Something that happens by itself.
 pub struct Timer {
-    /// Id of the charge or refund, or the reference of an operation.
+    /// Id of the charge or refund, the reference of an operation, or what a face calls it.
     pub subject: String,
     pub after_ms: u64,
     pub turn: Turn,
@@ -105,18 +154,14 @@ pub enum Turn {
     Settle,
     /// What was done is taken back.
     Fail,
-}
-
-/// The first answer to an idempotency key.
-struct Kept {
-    fingerprint: u64,
-    answer: Answer,
+    /// The face of this name is woken.
+    Wake(&'static str),
 }
 
 /// See the module's documentation.
 pub struct Gateway {
     pub modes: Modes,
-    /// Where its pages for customers are: `http://127.0.0.1:1234`.
+    /// Where the mock's pages for customers are: `http://127.0.0.1:1234`.
     pages: String,
     charges: Vec<Charge>,
     charge_ids: Ids,
@@ -125,7 +170,6 @@ pub struct Gateway {
     /// What the operation of a reference did to a charge; the first one, where there are several.
     steps: HashMap<String, Step>,
     refund_by_reference: HashMap<String, usize>,
-    kept: HashMap<String, Kept>,
     ledger: Ledger,
 }
 
@@ -140,7 +184,6 @@ impl Gateway {
             refund_ids: Ids::new("re", tag),
             steps: HashMap::new(),
             refund_by_reference: HashMap::new(),
-            kept: HashMap::new(),
             ledger: Ledger::default(),
         }
     }
@@ -153,41 +196,7 @@ impl Gateway {
         self.refund_ids.reset();
         self.steps.clear();
         self.refund_by_reference.clear();
-        self.kept.clear();
         self.ledger = Ledger::default();
-    }
-
-    /// Does what is asked, or answers as it did the first time.
-    pub fn perform(&mut self, call: &Call, twist: Twist, now: u64) -> Effects {
-        let key = call.key.as_ref().filter(|_| self.modes.idempotency);
-        if let Some(kept) = key.and_then(|key| self.kept.get(key)) {
-            return if kept.fingerprint == call.fingerprint {
-                let mut answer = kept.answer.clone();
-                if answer.status == StatusCode::CREATED {
-                    answer.status = StatusCode::OK;
-                }
-                Effects::only(answer)
-            } else {
-                Effects::only(Refusal::KEY_REUSED.answer())
-            };
-        }
-        let effects = self.act(call, twist, now).unwrap_or_else(|refusal| Effects::only(refusal.answer()));
-        if let Some(key) = key.cloned() {
-            self.kept.insert(key, Kept { fingerprint: call.fingerprint, answer: effects.answer.clone() });
-        }
-        effects
-    }
-
-    /// The amount of the charge that a call is about, where the call names none itself.
-    pub fn amount_of(&self, ask: &Ask) -> Option<i64> {
-        let place = match ask {
-            Ask::ChargeByReference(reference) => self.steps.get(reference).map(|step| step.charge),
-            Ask::RefundByReference(reference) => {
-                return self.refund_by_reference.get(reference).and_then(|n| self.refunds.get(*n)).map(|r| r.amount);
-            }
-            _ => ask.charge().and_then(|id| self.charge_ids.place(id)),
-        };
-        place.and_then(|place| self.charges.get(place)).map(|charge| charge.amount)
     }
 
     /// A charge by its id.
@@ -195,36 +204,51 @@ impl Gateway {
         self.charges.get(self.charge_ids.place(id)?)
     }
 
-    fn act(&mut self, call: &Call, twist: Twist, now: u64) -> Result<Effects, Refusal> {
-        match &call.ask {
-            Ask::Create(new) => Ok(self.create(new, call.owner, twist, now)),
-            Ask::Capture { charge, capture } => self.capture(charge, capture, twist, now),
-            Ask::Cancel { charge, reference } => self.cancel(charge, reference, twist, now),
-            Ask::Refund { charge, refund } => self.refund(charge, refund, twist, now),
-            Ask::Charge(id) => {
-                let place = self.charge_ids.place(id).ok_or(Refusal::NOT_FOUND)?;
-                let charge = self.charges.get(place).ok_or(Refusal::NOT_FOUND)?;
-                let body = charge_body(charge, &charge.reference, steps::own(&self.steps, charge, place));
-                Ok(Effects::only(Answer { status: StatusCode::OK, body }))
+    /// Whether what a client asked for was declined.
+    pub fn declined(&self, change: &Change) -> bool {
+        match &change.subject {
+            Subject::Charge { id, step, .. } => self
+                .charge(id)
+                .is_some_and(|charge| step.map_or(charge.status, |step| step.status(charge).0) == Status::Declined),
+            Subject::Refund { id } => {
+                self.refund_of(id).is_some_and(|(refund, _)| refund.status == refunds::Status::Declined)
             }
-            Ask::ChargeByReference(reference) => {
-                let found = self.step(reference).filter(|_| self.modes.lookup);
-                let (step, charge) = found.ok_or(Refusal::NOT_FOUND)?;
-                let body = charge_body(charge, reference, Some(step));
-                Ok(Effects::only(Answer { status: StatusCode::OK, body }))
-            }
-            Ask::RefundByReference(reference) => {
-                let place = self.refund_by_reference.get(reference).filter(|_| self.modes.lookup);
-                let refund = place.and_then(|place| self.refunds.get(*place)).ok_or(Refusal::NOT_FOUND)?;
-                let charge = self.charges.get(refund.charge).ok_or(Refusal::NOT_FOUND)?;
-                Ok(Effects::only(Answer { status: StatusCode::OK, body: refund_body(refund, charge) }))
-            }
+            Subject::Own(_) => false,
         }
+    }
+
+    /// The operation that made this charge, where no other one has its reference.
+    pub fn own_step(&self, charge: &Charge) -> Option<&Step> {
+        steps::own(&self.steps, charge, self.charge_ids.place(&charge.id)?)
+    }
+
+    /// The operations on this charge: their references, and what each did. In no order.
+    pub fn steps_of(&self, id: &str) -> impl Iterator<Item = (&str, &Step)> {
+        let place = self.charge_ids.place(id);
+        self.steps.iter().filter(move |(_, step)| Some(step.charge) == place).map(|(name, step)| (name.as_str(), step))
+    }
+
+    /// A refund by its id, and its charge.
+    pub fn refund_of(&self, id: &str) -> Option<(&Refund, &Charge)> {
+        let refund = self.refunds.get(self.refund_ids.place(id)?)?;
+        Some((refund, self.charges.get(refund.charge)?))
+    }
+
+    /// The refund of this reference, the first one where there are several, and its charge.
+    pub fn refund_by_reference(&self, reference: &str) -> Option<(&Refund, &Charge)> {
+        let refund = self.refunds.get(*self.refund_by_reference.get(reference)?)?;
+        Some((refund, self.charges.get(refund.charge)?))
+    }
+
+    /// The refunds of this charge, oldest first.
+    pub fn refunds_of(&self, id: &str) -> impl Iterator<Item = &Refund> {
+        let place = self.charge_ids.place(id);
+        self.refunds.iter().filter(move |refund| Some(refund.charge) == place)
     }
 }
 
 impl Charge {
-    fn new(id: String, new: &NewCharge, owner: u64) -> Self {
+    fn new(id: String, new: &NewCharge, maker: Maker) -> Self {
         Self {
             id,
             reference: new.reference.clone(),
@@ -244,14 +268,7 @@ impl Charge {
                 Method::Card(card) => Some(card.last4()),
                 Method::Upi { .. } | Method::Wallet { .. } | Method::Token { .. } => None,
             },
-            owner,
+            maker,
         }
-    }
-}
-
-impl Effects {
-    /// An answer, and nothing else has happened.
-    fn only(answer: Answer) -> Self {
-        Self { answer, change: None, timer: None }
     }
 }

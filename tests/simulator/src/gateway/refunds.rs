@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::answer::{Refusal, refund_body};
 use super::charges::{Books, Charge, Fate};
-use super::{Change, Gateway};
+use super::refusal::Refusal;
+use super::{Cause, Change, Gateway, Subject};
 
 #[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "lowercase")]
@@ -66,6 +66,6 @@ impl Gateway {
         let mut books = Books { ledger: &mut self.ledger, charge: refund.charge, refund: Some(place), now };
         charge.fail_refund(&refund.reference, refund.amount, &mut books);
         refund.status = Status::Declined;
-        Ok(Change { kind: "refund.updated", object: refund_body(refund, charge), owner: charge.owner, created: false })
+        Ok(charge.maker.changed(Subject::Refund { id: refund.id.clone() }, Cause::TakenBack))
     }
 }

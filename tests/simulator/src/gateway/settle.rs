@@ -1,10 +1,10 @@
 //! How what is open comes to its end: by its timer, by the customer on the redirect page, by a test.
 
-use super::answer::{Refusal, charge_body, refund_body};
 use super::charges::{Books, Fate};
 use super::methods::AUTHENTICATION_FAILED;
-use super::steps::{self, Kind, Progress};
-use super::{Change, Gateway, Turn};
+use super::refusal::Refusal;
+use super::steps::{self, CAPTURE_FAILED, Kind, Progress};
+use super::{Cause, Change, Gateway, Subject};
 
 /// Who says how it ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +13,8 @@ pub enum Settling {
     Due,
     Approved,
     Refused,
+    /// Refused, and the customer may try again.
+    RefusedForNow,
 }
 
 impl Settling {
@@ -20,23 +22,12 @@ impl Settling {
         match self {
             Self::Due => None,
             Self::Approved => Some(Fate::Approve),
-            Self::Refused => Some(Fate::Decline(AUTHENTICATION_FAILED)),
+            Self::Refused | Self::RefusedForNow => Some(Fate::Decline(AUTHENTICATION_FAILED)),
         }
     }
 }
 
 impl Gateway {
-    /// What a timer does when its time has come.
-    ///
-    /// # Errors
-    /// Where a test or the customer was there before.
-    pub fn turn(&mut self, subject: &str, turn: Turn, now: u64) -> Result<Change, Refusal> {
-        match turn {
-            Turn::Settle => self.settle(subject, Settling::Due, now),
-            Turn::Fail => self.fail(subject, now),
-        }
-    }
-
     /// Ends what is open: a charge or a refund by its id, or whatever the operation of this reference left open.
     ///
     /// # Errors
@@ -55,19 +46,33 @@ impl Gateway {
         self.settle_by_id(&id, settling, now)
     }
 
+    /// What has become of the operation of this reference, to be told once more.
+    pub fn again(&self, reference: &str) -> Option<Change> {
+        if let Some((refund, charge)) = self.refund_by_reference(reference) {
+            return Some(charge.maker.changed(Subject::Refund { id: refund.id.clone() }, Cause::Settled));
+        }
+        let (step, charge) = self.step(reference)?;
+        let taken_back = step.progress == Progress::Failed(CAPTURE_FAILED);
+        let cause = if taken_back { Cause::TakenBack } else { Cause::Settled };
+        Some(charge.maker.changed(charge.under(reference, Some(*step)), cause))
+    }
+
     fn settle_by_id(&mut self, id: &str, settling: Settling, now: u64) -> Result<Change, Refusal> {
         if let Some(place) = self.charge_ids.place(id) {
             let charge = self.charges.get_mut(place).ok_or(Refusal::NOT_FOUND)?;
             let mut books = Books { ledger: &mut self.ledger, charge: place, refund: None, now };
             charge.settle(settling.forced(), &mut books)?;
-            let object = charge_body(charge, &charge.reference, steps::own(&self.steps, charge, place));
-            return Ok(Change { kind: "charge.updated", object, owner: charge.owner, created: false });
+            if settling == Settling::RefusedForNow {
+                charge.fate = Some(Fate::Approve);
+            }
+            let subject = charge.under(&charge.reference, steps::own(&self.steps, charge, place).copied());
+            return Ok(charge.maker.changed(subject, Cause::Settled));
         }
         let place = self.refund_ids.place(id).ok_or(Refusal::NOT_FOUND)?;
         let refund = self.refunds.get_mut(place).ok_or(Refusal::NOT_FOUND)?;
         let charge = self.charges.get_mut(refund.charge).ok_or(Refusal::NOT_FOUND)?;
         let mut books = Books { ledger: &mut self.ledger, charge: refund.charge, refund: Some(place), now };
         refund.settle(settling.forced().unwrap_or(refund.fate), charge, &mut books)?;
-        Ok(Change { kind: "refund.updated", object: refund_body(refund, charge), owner: charge.owner, created: false })
+        Ok(charge.maker.changed(Subject::Refund { id: refund.id.clone() }, Cause::Settled))
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::answer::{Refusal, charge_body};
 use super::ask::NewCapture;
 use super::charges::{Books, Charge, Decline, Fate, Status};
-use super::{Change, Gateway};
+use super::refusal::Refusal;
+use super::{Cause, Change, Gateway};
 
 /// What is said of a capture that did not work out after all.
 pub const CAPTURE_FAILED: Decline = Decline::new("capture_failed", "The bank did not pay in the end.");
@@ -37,7 +37,7 @@ pub enum Progress {
 }
 
 /// One operation on a charge.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Step {
     /// The charge's place in the gateway's list.
     pub charge: usize,
@@ -70,7 +70,7 @@ impl Gateway {
     }
 
     /// The operation of this reference, and its charge.
-    pub(super) fn step(&self, reference: &str) -> Option<(&Step, &Charge)> {
+    pub fn step(&self, reference: &str) -> Option<(&Step, &Charge)> {
         let step = self.steps.get(reference)?;
         Some((step, self.charges.get(step.charge)?))
     }
@@ -93,8 +93,7 @@ impl Gateway {
             Fate::Approve if charge.capture(&capture, &mut books).is_err() => Progress::Failed(CAPTURE_FAILED),
             Fate::Approve => Progress::Done,
         };
-        let object = charge_body(charge, reference, Some(step));
-        Ok(Change { kind: "charge.updated", object, owner: charge.owner, created: false })
+        Ok(charge.maker.changed(charge.under(reference, Some(*step)), Cause::Settled))
     }
 
     /// Takes back what a charge, a capture or a refund of this reference had done: the bank did not pay in the end.
@@ -117,7 +116,6 @@ impl Gateway {
         let mut books = Books { ledger: &mut self.ledger, charge: step.charge, refund: None, now };
         charge.fail_capture(reference, step.amount, &mut books)?;
         step.progress = Progress::Failed(CAPTURE_FAILED);
-        let object = charge_body(charge, reference, Some(step));
-        Ok(Change { kind: "charge.updated", object, owner: charge.owner, created: false })
+        Ok(charge.maker.changed(charge.under(reference, Some(*step)), Cause::TakenBack))
     }
 }

@@ -11,15 +11,16 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{App, pages};
+use super::App;
 use crate::clock;
+use crate::faces::mock::views;
 use crate::faults::{Fault, Random, Rule};
-use crate::gateway::answer::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::gateway::settle::Settling;
 use crate::gateway::{ledger, settlement};
 use crate::webhooks::{Forgery, Target, Weather, reachable};
 
-/// All of them, and the customer's pages.
+/// All of them.
 pub fn routes(app: Arc<App>) -> Router {
     Router::new()
         .route("/__health", get(async || Json(json!({"status": "ok"}))))
@@ -29,11 +30,10 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/__faults", get(faults).post(add_faults).delete(clear_faults))
         .route("/__webhooks", get(webhooks).post(listen).delete(silence))
         .route("/__webhooks/forge", post(forge))
+        .route("/__webhooks/again", post(tell_again))
         .route("/__settle", post(settle))
         .route("/__settings", get(settings).post(change_settings))
         .route("/settlement.csv", get(settlement_file))
-        .route("/redirect/{charge}", get(pages::show))
-        .route("/redirect/{charge}/{choice}", post(pages::choose))
         .with_state(app)
 }
 
@@ -44,7 +44,7 @@ fn bad(message: &str) -> Response {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        super::shape::plain(self.answer())
+        super::shape::plain(views::refusal(self))
     }
 }
 
@@ -70,6 +70,7 @@ async fn requests(State(app): State<Arc<App>>) -> Response {
 /// Forgets charges, keys, calls, faults and deliveries. Webhook targets and settings stay.
 async fn reset(State(app): State<Arc<App>>) -> StatusCode {
     app.gateway().reset();
+    app.faces.reset();
     *app.requests() = super::Requests::default();
     app.faults.clear();
     app.webhooks.reset();
@@ -160,7 +161,8 @@ async fn listen(State(app): State<Arc<App>>, Json(target): Json<Target>) -> Resp
     if !reachable(&target.url) {
         return bad("webhooks go to http://host:port/… only");
     }
-    app.webhooks.listen(target);
+    let Some(face) = app.faces.named(&target.face) else { return bad("there is no such face") };
+    app.webhooks.listen(target, face.clone());
     Json(json!({"targets": app.webhooks.urls()})).into_response()
 }
 
@@ -170,7 +172,25 @@ async fn silence(State(app): State<Arc<App>>) -> StatusCode {
 }
 
 async fn forge(State(app): State<Arc<App>>, Json(forgery): Json<Forgery>) -> Response {
-    Json(json!({"deliveries": app.webhooks.forge(&forgery).await})).into_response()
+    match app.webhooks.forge(forgery).await {
+        Ok(deliveries) => Json(json!({"deliveries": deliveries})).into_response(),
+        Err(message) => bad(message),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Again {
+    /// Of the operation.
+    reference: String,
+}
+
+/// Tells once more what has become of an operation: as gateways do that were not heard.
+async fn tell_again(State(app): State<Arc<App>>, Json(wish): Json<Again>) -> Result<StatusCode, Refusal> {
+    let gateway = app.gateway();
+    let change = gateway.again(&wish.reference).ok_or(Refusal::NOT_FOUND)?;
+    app.publish(&gateway, &[change]);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 // ---- the gateway's state ---------------------------------------------------------------------------------------------
@@ -201,14 +221,16 @@ enum Outcome {
 async fn settle(State(app): State<Arc<App>>, Json(wish): Json<Settle>) -> Result<Response, Refusal> {
     let subject = wish.id.or(wish.reference).ok_or(Refusal::NOT_FOUND)?;
     let now = clock::unix_seconds();
+    let mut gateway = app.gateway();
     let change = match wish.outcome {
-        Outcome::Due => app.gateway().settle(&subject, Settling::Due, now),
-        Outcome::Approve => app.gateway().settle(&subject, Settling::Approved, now),
-        Outcome::Decline => app.gateway().settle(&subject, Settling::Refused, now),
-        Outcome::Fail => app.gateway().fail(&subject, now),
+        Outcome::Due => gateway.settle(&subject, Settling::Due, now),
+        Outcome::Approve => gateway.settle(&subject, Settling::Approved, now),
+        Outcome::Decline => gateway.settle(&subject, Settling::Refused, now),
+        Outcome::Fail => gateway.fail(&subject, now),
     }?;
-    app.follow(Some(&change), None);
-    Ok(([(CONTENT_TYPE, "application/json")], change.object).into_response())
+    let object = views::object(&gateway, &change).unwrap_or_default();
+    app.publish(&gateway, &[change]);
+    Ok(([(CONTENT_TYPE, "application/json")], object).into_response())
 }
 
 /// Parts of the settings that can be changed while it runs.

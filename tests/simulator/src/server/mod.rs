@@ -16,6 +16,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::Request;
 use axum::response::Response;
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -27,18 +28,23 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::clock;
+use crate::faces::answer::Answer;
+use crate::faces::{Call, Effects, Faces, Trouble};
 use crate::faults::Faults;
-use crate::gateway::answer::Answer;
-use crate::gateway::{Call, Change, Gateway, Timer, Twist};
+use crate::gateway::settle::Settling;
+use crate::gateway::{Change, Gateway, Timer, Turn, Twist};
 use crate::webhooks::Webhooks;
 use requests::Requests;
 
+/// The largest body a client may send, in bytes.
+const BODY_MAX_BYTES: usize = 256 * 1024;
 /// The wait after the machine refused us a connection (out of file descriptors), in milliseconds.
 const ACCEPT_RETRY_MS: u64 = 10;
 
 /// Everything that a call can reach.
 pub struct App {
     pub gateway: Mutex<Gateway>,
+    pub faces: Faces,
     pub faults: Faults,
     pub webhooks: Arc<Webhooks>,
     pub requests: Mutex<Requests>,
@@ -69,37 +75,63 @@ impl App {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Who calls: the hash of the bearer token, if it is accepted.
-    fn owner(&self, authorization: &str) -> Option<u64> {
-        let token = authorization.strip_prefix("Bearer ").filter(|token| !token.is_empty())?;
-        let owner = crate::hash(token);
+    /// Who calls: the hash of the key, if it is accepted.
+    fn owner(&self, key: &str) -> Option<u64> {
+        let owner = crate::hash(key);
         (self.api_keys.is_empty() || self.api_keys.contains(&owner)).then_some(owner)
     }
 
-    /// Lets the gateway act, tells the webhooks and winds up the timer.
-    fn perform(self: &Arc<Self>, call: &Call, twist: Twist) -> Answer {
-        let effects = self.gateway().perform(call, twist, clock::unix_seconds());
-        self.follow(effects.change.as_ref(), effects.timer);
+    /// Lets the gateway act.
+    fn perform(self: &Arc<Self>, call: &dyn Call, twist: Twist) -> Answer {
+        self.carry_out(|gateway| call.act(gateway, twist, clock::unix_seconds()))
+    }
+
+    /// Does something with the gateway, tells the webhooks and winds up the timers.
+    fn carry_out(self: &Arc<Self>, deed: impl FnOnce(&mut Gateway) -> Effects) -> Answer {
+        let mut gateway = self.gateway();
+        let effects = deed(&mut gateway);
+        self.publish(&gateway, &effects.changes);
+        drop(gateway);
+        for timer in effects.timers {
+            self.wind_up(timer);
+        }
         effects.answer
     }
 
-    fn follow(self: &Arc<Self>, change: Option<&Change>, timer: Option<Timer>) {
-        if let Some(change) = change {
-            self.webhooks.publish(change);
+    /// Lets the faces tell what has changed, while the gateway still is as the changes left it.
+    fn publish(self: &Arc<Self>, gateway: &Gateway, changes: &[Change]) {
+        for of_one in changes.chunk_by(|one, other| one.maker == other.maker) {
+            if let Some(change) = of_one.first()
+                && let Some(face) = self.faces.named(change.maker.face)
+            {
+                self.webhooks.publish(face, gateway, of_one);
+            }
         }
-        let Some(timer) = timer else { return };
+    }
+
+    fn wind_up(self: &Arc<Self>, timer: Timer) {
         let app = self.clone();
         self.tasks.spawn(async move {
             tokio::select! {
-                () = sleep(Duration::from_millis(timer.after_ms)) => {}
-                () = app.stop.cancelled() => return,
-            }
-            let settled = app.gateway().turn(&timer.subject, timer.turn, clock::unix_seconds());
-            // Cancelled or settled by hand meanwhile: then there is nothing left to do.
-            if let Ok(change) = settled {
-                app.webhooks.publish(&change);
+                () = sleep(Duration::from_millis(timer.after_ms)) => app.ring(&timer),
+                () = app.stop.cancelled() => {}
             }
         });
+    }
+
+    /// A timer has run out. What was cancelled or settled by hand meanwhile stays as it is.
+    fn ring(self: &Arc<Self>, timer: &Timer) {
+        let now = clock::unix_seconds();
+        let mut gateway = self.gateway();
+        let changes = match timer.turn {
+            Turn::Settle => gateway.settle(&timer.subject, Settling::Due, now).into_iter().collect(),
+            Turn::Fail => gateway.fail(&timer.subject, now).into_iter().collect(),
+            Turn::Wake(face) => {
+                self.faces.named(face).map(|face| face.wake(&timer.subject, &mut gateway, now)).unwrap_or_default()
+            }
+        };
+        let changes: Vec<Change> = changes;
+        self.publish(&gateway, &changes);
     }
 }
 
@@ -132,13 +164,21 @@ async fn connection(app: Arc<App>, router: Router, stream: TcpStream) {
     }
 }
 
-/// Calls to the gateway take the short way; everything else goes through the router.
+/// Calls to the gateway take the short way; what is for tests and people goes through the router.
 async fn respond(app: Arc<App>, router: Router, request: Request<Incoming>) -> Result<Response, Dropped> {
     let path = request.uri().path();
-    if path.starts_with("/__") || path.starts_with("/redirect/") || path == "/settlement.csv" {
+    if path.starts_with("/__") || path == "/settlement.csv" {
         let response: Result<Response, Infallible> = router.oneshot(request).await;
         return Ok(response.unwrap_or_else(|never| match never {}));
     }
     let (parts, body) = request.into_parts();
-    calls::answer(&app, parts, body).await
+    let (face, prefix) = app.faces.at(parts.uri.path());
+    let Ok(body) = Limited::new(body, BODY_MAX_BYTES).collect().await else {
+        return Ok(shape::plain(face.refuse(Trouble::TooLarge)));
+    };
+    let body = body.to_bytes();
+    if face.is_page(parts.uri.path().get(prefix..).unwrap_or_default()) {
+        return Ok(pages::answer(&app, face, prefix, &parts, &body));
+    }
+    calls::answer(&app, face, prefix, parts, body).await
 }

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use crate::gateway::ask::Ask;
+use crate::faces::Call;
+use crate::gateway::ask::Card;
 
 /// How many calls are remembered.
 const KEPT_MAX: usize = 1_000;
@@ -36,15 +37,15 @@ pub struct Request {
 
 impl Request {
     /// A call as it arrived; its answer is not known yet.
-    pub fn new(method: &'static str, path: &str, key: Option<String>, ask: Option<&Ask>) -> Self {
+    pub fn new(method: &'static str, path: &str, key: Option<String>, call: Option<&dyn Call>) -> Self {
         Self {
             number: 0,
             method,
             path: path.to_owned(),
             idempotency_key: key,
-            reference: ask.and_then(Ask::reference).map(str::to_owned),
-            amount: ask.and_then(Ask::amount),
-            card_last4: ask.and_then(Ask::card).map(crate::gateway::ask::Card::last4),
+            reference: call.and_then(Call::reference).map(str::to_owned),
+            amount: call.and_then(Call::amount),
+            card_last4: call.and_then(Call::card).map(Card::last4),
             fault: None,
             acted: false,
             status: None,

@@ -14,7 +14,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::gateway::answer::Answer;
+use crate::faces::answer::Answer;
 use crate::gateway::ask::Card;
 
 /// The pieces of a slow answer, in bytes.
@@ -25,8 +25,9 @@ const HUGE_CHUNK: &[u8] = &[b'x'; 64 * 1024];
 const TRUNCATION_FLUSH_MS: u64 = 20;
 
 /// As it should be.
-pub fn plain(answer: Answer) -> Response {
-    json_response(answer.status, Body::from(answer.body))
+pub fn plain(mut answer: Answer) -> Response {
+    let body = std::mem::take(&mut answer.body);
+    headed(&answer, Body::from(body))
 }
 
 /// 200, and nobody can read it.
@@ -53,7 +54,7 @@ pub fn huge(answer: &Answer, bytes: u64) -> Response {
         let chunk = Bytes::from_static(HUGE_CHUNK.get(..size).unwrap_or(HUGE_CHUNK));
         Some((Ok(chunk), (None, left - size as u64, tail)))
     });
-    json_response(answer.status, Body::from_stream(chunks))
+    headed(answer, Body::from_stream(chunks))
 }
 
 /// The answer in small pieces, each after a wait.
@@ -66,7 +67,7 @@ pub fn slow(answer: &Answer, ms_per_chunk: u64) -> Response {
         let chunk = left.split_to(SLOW_CHUNK_BYTES.min(left.len()));
         Some((Ok::<_, io::Error>(chunk), left))
     });
-    with_length(json_response(answer.status, Body::from_stream(chunks)), answer.body.len())
+    with_length(headed(answer, Body::from_stream(chunks)), answer.body.len())
 }
 
 /// The whole length announced, half of it sent, and the connection closed.
@@ -80,7 +81,7 @@ pub fn truncated(answer: &Answer) -> Response {
         sleep(Duration::from_millis(TRUNCATION_FLUSH_MS)).await;
         Some((Err(io::Error::from(io::ErrorKind::BrokenPipe)), None))
     });
-    with_length(json_response(answer.status, Body::from_stream(pieces)), answer.body.len())
+    with_length(headed(answer, Body::from_stream(pieces)), answer.body.len())
 }
 
 /// Somewhere else.
@@ -107,8 +108,7 @@ pub fn status(code: u16, body: &Value) -> Response {
 }
 
 /// The answer with everything in it that a gateway should have kept to itself, in the forms in which gateways do it.
-pub fn echo(answer: &Answer, authorization: &str, card: Option<&Card>) -> Response {
-    let api_key = authorization.strip_prefix("Bearer ").unwrap_or(authorization);
+pub fn echo(answer: &Answer, authorization: &str, api_key: &str, card: Option<&Card>) -> Response {
     let mut leak = json!({
         "authorization": authorization,
         "api_key": api_key,
@@ -134,9 +134,19 @@ pub fn echo(answer: &Answer, authorization: &str, card: Option<&Card>) -> Respon
     if let Some(object) = body.as_object_mut() {
         object.insert("echo".to_owned(), leak);
     }
-    let mut response = json_response(answer.status, Body::from(body.to_string()));
+    let mut response = headed(answer, Body::from(body.to_string()));
     if let Ok(value) = HeaderValue::from_str(authorization) {
         response.headers_mut().insert("x-echo-authorization", value);
+    }
+    response
+}
+
+/// With the status and the headers of this answer.
+fn headed(answer: &Answer, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status;
+    for (name, value) in &answer.headers {
+        response.headers_mut().append(name, value.clone());
     }
     response
 }

@@ -7,11 +7,11 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use super::Target;
+use super::Listener;
 use super::post::Poster;
 use super::record::{Records, State};
-use super::sign;
 use crate::clock;
+use crate::faces::{Notice, Signed, Signing};
 
 /// How often one webhook is sent before it is given up.
 const ATTEMPTS_MAX: u32 = 8;
@@ -32,13 +32,14 @@ impl Sender {
         Self { poster: Poster::new(tasks), slots: Semaphore::new(IN_FLIGHT_MAX) }
     }
 
-    /// Sends until the receiver answers 2xx, signed anew each time, and writes down what it answered.
-    pub(super) async fn deliver(&self, target: &Target, body: Bytes, record: u64, records: &Records) {
+    /// Sends until the receiver has taken it, signed anew each time, and writes down what it answered.
+    pub(super) async fn deliver(&self, listener: &Listener, notice: &Notice, record: u64, records: &Records) {
         let mut wait_ms = BACKOFF_FIRST_MS;
         for attempt in 1..=ATTEMPTS_MAX {
-            let signature = sign::sign(&target.secret, clock::unix_seconds(), &body);
-            let status = self.post(&target.url, &signature, body.clone()).await;
-            let taken = status.is_some_and(|status| (200..300).contains(&status));
+            let signing = Signing { secret: &listener.target.secret, now: clock::unix_seconds(), signature: None };
+            let answer = self.post(&listener.target.url, listener.face.sign(notice, &signing)).await;
+            let taken = answer.as_ref().is_some_and(|(status, body)| listener.face.taken(*status, body));
+            let status = answer.map(|(status, _)| status);
             let state = match (taken, attempt) {
                 (true, _) => State::Delivered,
                 (false, ATTEMPTS_MAX) => State::Failed,
@@ -53,9 +54,9 @@ impl Sender {
         }
     }
 
-    /// Posts once. Nothing where no answer came.
-    pub(super) async fn post(&self, url: &str, signature: &str, body: Bytes) -> Option<u16> {
+    /// Posts once: status and body of the answer, nothing where none came.
+    pub(super) async fn post(&self, url: &str, signed: Signed) -> Option<(u16, Bytes)> {
         let _slot = self.slots.acquire().await.expect("this semaphore is never closed");
-        self.poster.post(url, signature, body).await
+        self.poster.post(url, signed).await
     }
 }

@@ -3,13 +3,11 @@
 mod deliver;
 mod post;
 mod record;
-pub mod sign;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -20,7 +18,9 @@ pub use post::reachable;
 pub use record::{DeliveryView, Records, State};
 
 use crate::clock;
-use crate::gateway::Change;
+use crate::faces::serials::Serials;
+use crate::faces::{Face, Notice, Signing, mock};
+use crate::gateway::{Change, Gateway};
 use deliver::Sender;
 
 /// How long a webhook that is to be overtaken waits for the next one, in milliseconds; then it goes alone.
@@ -71,21 +71,34 @@ pub struct Target {
     /// Only about charges made with this API key; about all where it is not given.
     #[serde(default)]
     pub api_key: Option<String>,
+    /// The face whose protocol it understands: it hears of that one's charges and of no others.
+    #[serde(default = "mock_face")]
+    pub face: String,
+}
+
+/// The face that is meant where none is named.
+fn mock_face() -> String {
+    mock::NAME.to_owned()
+}
+
+/// A target and who speaks to it.
+struct Listener {
+    target: Target,
+    face: Arc<dyn Face>,
 }
 
 /// See the module's documentation.
 pub struct Webhooks {
     /// Whether anybody listens: without it nothing is written or locked.
     listened: AtomicBool,
-    targets: Mutex<Vec<Arc<Target>>>,
+    listeners: Mutex<Vec<Arc<Listener>>>,
     weather: Mutex<Weather>,
     /// The webhook that waits to be overtaken.
     held: Mutex<Option<Parcel>>,
     records: Arc<Records>,
     sender: Sender,
-    /// Makes ids that differ between two runs of the program: receivers sort out repeated ids.
-    tag: u32,
-    next: AtomicU64,
+    /// Numbers for forged events.
+    serials: Arc<Serials>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -94,37 +107,36 @@ pub struct Webhooks {
 #[derive(Clone)]
 struct Parcel {
     record: u64,
-    target: Arc<Target>,
-    body: Bytes,
+    listener: Arc<Listener>,
+    notice: Arc<Notice>,
 }
 
 impl Webhooks {
-    pub fn new(targets: Vec<Target>, tag: u32, tasks: TaskTracker, stop: CancellationToken) -> Self {
+    pub fn new(serials: Arc<Serials>, tasks: TaskTracker, stop: CancellationToken) -> Self {
         Self {
-            listened: AtomicBool::new(!targets.is_empty()),
-            targets: Mutex::new(targets.into_iter().map(Arc::new).collect()),
+            listened: AtomicBool::new(false),
+            listeners: Mutex::default(),
             weather: Mutex::default(),
             held: Mutex::default(),
             records: Arc::default(),
             sender: Sender::new(tasks.clone()),
-            tag,
-            next: AtomicU64::new(0),
+            serials,
             tasks,
             stop,
         }
     }
 
     /// Adds a target, or gives a known URL a new secret.
-    pub fn listen(&self, target: Target) {
-        let mut targets = lock(&self.targets);
-        targets.retain(|known| known.url != target.url);
-        targets.push(Arc::new(target));
+    pub fn listen(&self, target: Target, face: Arc<dyn Face>) {
+        let mut listeners = lock(&self.listeners);
+        listeners.retain(|known| known.target.url != target.url);
+        listeners.push(Arc::new(Listener { target, face }));
         self.listened.store(true, Ordering::Release);
     }
 
     /// Forgets all targets.
     pub fn silence(&self) {
-        lock(&self.targets).clear();
+        lock(&self.listeners).clear();
         self.listened.store(false, Ordering::Release);
     }
 
@@ -145,55 +157,64 @@ impl Webhooks {
 
     /// URLs of the targets.
     pub fn urls(&self) -> Vec<String> {
-        lock(&self.targets).iter().map(|target| target.url.clone()).collect()
+        lock(&self.listeners).iter().map(|listener| listener.target.url.clone()).collect()
     }
 
     pub fn deliveries(&self) -> Vec<DeliveryView> {
         self.records.view()
     }
 
-    /// Tells everybody who listens.
-    pub fn publish(self: &Arc<Self>, change: &Change) {
+    /// Tells everybody who listens to this face what has changed. All changes are of one maker.
+    pub fn publish(self: &Arc<Self>, face: &Arc<dyn Face>, gateway: &Gateway, changes: &[Change]) {
         if !self.listened.load(Ordering::Acquire) {
             return;
         }
         let weather = self.weather();
-        if change.created && weather.events == Events::Changes {
+        let told =
+            |change: &&Change| !change.is_new_charge() || weather.events == Events::All || face.tells_new_charges();
+        let changes: Vec<Change> = changes.iter().filter(told).cloned().collect();
+        let Some(maker) = changes.first().map(|change| change.maker) else { return };
+        let concerned = |listener: &&Arc<Listener>| {
+            let of_merchant = listener.target.api_key.as_ref().is_none_or(|key| crate::hash(key) == maker.owner);
+            listener.face.name() == maker.face && of_merchant
+        };
+        let listeners: Vec<_> = lock(&self.listeners).iter().filter(concerned).cloned().collect();
+        if listeners.is_empty() {
             return;
         }
-        let id = format!("gwe_{:08x}{:08x}", self.tag, self.next.fetch_add(1, Ordering::Relaxed));
-        let body = event(&id, change.kind, &change.object);
-        for target in lock(&self.targets).iter() {
-            let about = target.api_key.as_ref().is_none_or(|key| crate::hash(key) == change.owner);
-            if about {
-                self.dispatch(weather, &id, change.kind, target, &body);
+        for notice in face.tell(gateway, &changes, clock::unix_seconds()) {
+            let notice = Arc::new(notice);
+            for listener in &listeners {
+                self.dispatch(weather, listener, &notice);
             }
         }
     }
 
-    /// Sends an event that never happened to every target, once, and says what they answered.
-    pub async fn forge(&self, forgery: &Forgery) -> Vec<ForgeryView> {
-        let targets = lock(&self.targets).clone();
-        let fresh = || format!("gwe_{:08x}f{:07x}", self.tag, self.next.fetch_add(1, Ordering::Relaxed));
-        let id = forgery.id.clone().unwrap_or_else(fresh);
-        let object = forgery.data.to_string();
-        let body = event(&id, &forgery.kind, object.as_bytes());
-        let timestamp = forgery.timestamp.unwrap_or_else(clock::unix_seconds);
+    /// Sends an event that never happened to every target of a face, once, and says what they answered.
+    ///
+    /// # Errors
+    /// A sentence, where the forgery is not complete.
+    pub async fn forge(&self, forgery: Forgery) -> Result<Vec<ForgeryView>, &'static str> {
+        let notice = forgery.notice(&self.serials)?;
         let secret = forgery.secret.as_deref().unwrap_or("not the secret that was agreed on");
-        let signature = forgery.signature.clone().unwrap_or_else(|| sign::sign(secret, timestamp, &body));
-        let mut views = Vec::with_capacity(targets.len());
-        for target in targets {
-            let status = self.sender.post(&target.url, &signature, body.clone()).await;
-            views.push(ForgeryView { url: target.url.clone(), id: id.clone(), status });
+        let now = forgery.timestamp.unwrap_or_else(clock::unix_seconds);
+        let signing = Signing { secret, now, signature: forgery.signature.as_deref() };
+        let of_face = |listener: &&Arc<Listener>| listener.face.name() == forgery.face;
+        let listeners: Vec<_> = lock(&self.listeners).iter().filter(of_face).cloned().collect();
+        let mut views = Vec::with_capacity(listeners.len());
+        for listener in listeners {
+            let answer = self.sender.post(&listener.target.url, listener.face.sign(&notice, &signing)).await;
+            let status = answer.map(|(status, _)| status);
+            views.push(ForgeryView { url: listener.target.url.clone(), id: notice.id.clone(), status });
         }
-        views
+        Ok(views)
     }
 
-    fn dispatch(self: &Arc<Self>, weather: Weather, id: &str, kind: &'static str, target: &Arc<Target>, body: &Bytes) {
+    fn dispatch(self: &Arc<Self>, weather: Weather, listener: &Arc<Listener>, notice: &Arc<Notice>) {
         let parcel = |state| Parcel {
-            record: self.records.open(id, kind, &target.url, body.clone(), state),
-            target: target.clone(),
-            body: body.clone(),
+            record: self.records.open(&notice.id, &notice.kind, &listener.target.url, notice.body.clone(), state),
+            listener: listener.clone(),
+            notice: notice.clone(),
         };
         match weather.mode {
             Mode::Normal => self.send(vec![parcel(State::Waiting)], 0),
@@ -221,7 +242,7 @@ impl Webhooks {
             sleep(Duration::from_millis(REORDER_HOLD_MS)).await;
             let alone = lock(&own.held).take_if(|parcel| parcel.record == record);
             if let Some(parcel) = alone {
-                own.sender.deliver(&parcel.target, parcel.body, parcel.record, &own.records).await;
+                own.sender.deliver(&parcel.listener, &parcel.notice, parcel.record, &own.records).await;
             }
         });
     }
@@ -234,7 +255,7 @@ impl Webhooks {
                 sleep(Duration::from_millis(delay_ms)).await;
             }
             for parcel in parcels {
-                own.sender.deliver(&parcel.target, parcel.body, parcel.record, &own.records).await;
+                own.sender.deliver(&parcel.listener, &parcel.notice, parcel.record, &own.records).await;
             }
         });
     }
@@ -246,24 +267,46 @@ impl Webhooks {
     }
 }
 
-/// `POST /__webhooks/forge`
+/// `POST /__webhooks/forge`: `type` and `data` of an event as the mock words it, or the whole `body`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forgery {
-    #[serde(rename = "type")]
-    kind: String,
-    data: Value,
+    #[serde(default = "mock_face")]
+    face: String,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    data: Option<Value>,
+    /// Sent as it is where it is a string, and else as JSON.
+    #[serde(default)]
+    body: Option<Value>,
     /// What it is signed with; by default something wrong.
     #[serde(default)]
     secret: Option<String>,
     /// When it claims to be signed, Unix time in seconds.
     #[serde(default)]
     timestamp: Option<u64>,
-    /// The header as a whole.
+    /// The signature as a whole.
     #[serde(default)]
     signature: Option<String>,
     #[serde(default)]
     id: Option<String>,
+}
+
+impl Forgery {
+    fn notice(&self, serials: &Serials) -> Result<Notice, &'static str> {
+        let id = self.id.clone().unwrap_or_else(|| format!("gwe_{}", serials.next()));
+        match (&self.kind, &self.data, &self.body) {
+            (Some(kind), Some(data), None) => {
+                Ok(mock::notice(id, kind, data.to_string().as_bytes(), clock::unix_seconds()))
+            }
+            (kind, None, Some(body)) => {
+                let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned).into();
+                Ok(Notice { id, kind: kind.clone().unwrap_or_default(), body })
+            }
+            _ => Err("a forgery has a type and data, or a body"),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -272,13 +315,6 @@ pub struct ForgeryView {
     id: String,
     /// Nothing where there was no answer.
     status: Option<u16>,
-}
-
-/// The body of a webhook. `object` is JSON already.
-fn event(id: &str, kind: &str, object: &[u8]) -> Bytes {
-    let head = serde_json::json!({"id": id, "type": kind, "created": clock::unix_seconds()}).to_string();
-    let open = head.strip_suffix('}').unwrap_or(&head);
-    [open.as_bytes(), b",\"data\":", object, b"}"].concat().into()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

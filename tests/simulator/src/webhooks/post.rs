@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::sign;
+use crate::faces::Signed;
 
 /// How long a receiver may take, in milliseconds.
 const TIMEOUT_MS: u64 = 5_000;
@@ -43,31 +43,31 @@ impl Poster {
         Self { idle: Mutex::default(), tasks }
     }
 
-    /// The status of the answer; nothing where none came in time.
-    pub async fn post(&self, url: &str, signature: &str, body: Bytes) -> Option<u16> {
-        timeout(Duration::from_millis(TIMEOUT_MS), self.exchange(url, signature, body)).await.ok().flatten()
+    /// Status and body of the answer; nothing where none came in time.
+    pub async fn post(&self, url: &str, signed: Signed) -> Option<(u16, Bytes)> {
+        timeout(Duration::from_millis(TIMEOUT_MS), self.exchange(url, signed)).await.ok().flatten()
     }
 
-    async fn exchange(&self, url: &str, signature: &str, body: Bytes) -> Option<u16> {
+    async fn exchange(&self, url: &str, signed: Signed) -> Option<(u16, Bytes)> {
         let (uri, authority) = place(url)?;
         let mut connection = match self.take(&authority) {
             Some(connection) => connection,
             None => self.connect(&authority).await?,
         };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let request = Request::post(path)
-            .header(HOST, authority.as_str())
-            .header(CONTENT_TYPE, "application/json")
-            .header(sign::HEADER, signature)
-            .body(Full::new(body))
-            .ok()?;
+        let mut request = Request::post(path).header(HOST, authority.as_str()).header(CONTENT_TYPE, "application/json");
+        for (name, value) in signed.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(signed.body)).ok()?;
         let answer = connection.send_request(request).await.ok()?;
         let status = answer.status().as_u16();
         // A connection can be used again only when its answer was read to the end.
-        if Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await.is_ok() {
-            self.keep(authority, connection);
-        }
-        Some(status)
+        let Ok(body) = Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await else {
+            return Some((status, Bytes::new()));
+        };
+        self.keep(authority, connection);
+        Some((status, body.to_bytes()))
     }
 
     async fn connect(&self, authority: &Authority) -> Option<Connection> {

@@ -36,7 +36,7 @@ struct Kept {
 
 struct Delivery {
     event: String,
-    kind: &'static str,
+    kind: String,
     url: String,
     body: Bytes,
     state: State,
@@ -48,24 +48,24 @@ struct Delivery {
 pub struct DeliveryView {
     event: String,
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: String,
     url: String,
     state: State,
     /// The status of each answer; null where none came.
     attempts: Vec<Option<u16>>,
-    /// What was sent.
+    /// What was sent, without the signatures that some gateways put into it.
     body: Value,
 }
 
 impl Records {
     /// Begins a record and gives its number.
-    pub fn open(&self, event: &str, kind: &'static str, url: &str, body: Bytes, state: State) -> u64 {
+    pub fn open(&self, event: &str, kind: &str, url: &str, body: Bytes, state: State) -> u64 {
         let mut kept = self.lock();
         if kept.deliveries.len() == KEPT_MAX {
             kept.deliveries.pop_front();
             kept.first += 1;
         }
-        let (event, url) = (event.to_owned(), url.to_owned());
+        let (event, kind, url) = (event.to_owned(), kind.to_owned(), url.to_owned());
         kept.deliveries.push_back(Delivery { event, kind, url, body, state, attempts: Vec::new() });
         kept.first + kept.deliveries.len() as u64 - 1
     }
@@ -91,7 +91,7 @@ impl Records {
         let kept = self.lock();
         let view = |delivery: &Delivery| DeliveryView {
             event: delivery.event.clone(),
-            kind: delivery.kind,
+            kind: delivery.kind.clone(),
             url: delivery.url.clone(),
             state: delivery.state,
             attempts: delivery.attempts.clone(),

@@ -29,11 +29,16 @@ class EventKind_Outcome:
 
 
 @dataclass
+class EventKind_Approved:
+    value: types.Approval
+
+
+@dataclass
 class EventKind_Notice:
     value: str
 
 
-EventKind = Union[EventKind_Outcome, EventKind_Notice]
+EventKind = Union[EventKind_Outcome, EventKind_Approved, EventKind_Notice]
 """
 What an event says.
 """
